@@ -1,0 +1,1 @@
+"""FHIR R4: definitions, JSON, FHIRPath and validation. This is the front door of the folder."""
