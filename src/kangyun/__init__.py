@@ -1,0 +1,1 @@
+"""Kangyun 康云: an open regional health cloud."""

@@ -1,0 +1,26 @@
+"""The one source of time, so that tests can set it and every instant has the same precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_source: Callable[[], datetime] | None = None
+
+
+def set_source(source: Callable[[], datetime] | None) -> None:
+    """Replace the clock (tests), or give None to return to the machine's."""
+    global _source  # noqa: PLW0603 - the clock is the one global that everybody shares on purpose
+    _source = source
+
+
+def now() -> datetime:
+    """The current instant: aware, UTC, cut to milliseconds as FHIR instants are written."""
+    moment = _source() if _source else datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment as a FHIR instant, for example 2026-11-22T08:00:00.123Z."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

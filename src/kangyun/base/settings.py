@@ -1,0 +1,83 @@
+"""Settings: environment over one TOML file over the defaults written here, which are also the reference."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of the platform; the environment variable is KANGYUN_ and the name in capitals."""
+
+    data: Path = _setting(Path("data"), "Folder for the embedded database, raw messages and keys.")
+    database_url: str = _setting("", "PostgreSQL 15+ to use instead of the embedded one.")
+    database_pool: int = _setting(12, "Database connections of one process.")
+    database_shared_buffers: str = _setting("512MB", "shared_buffers of the embedded PostgreSQL.")
+    host: str = _setting("127.0.0.1", "Address to listen on; loopback unless told otherwise.")
+    port: int = _setting(8080, "Port of the web pages and the FHIR API.")
+    mllp_port: int = _setting(2575, "Port of the HL7 v2 listener (MLLP); 0 switches it off.")
+    mllp_tls_certificate: str = _setting("", "PEM file with the certificate chain; MLLP then speaks TLS only.")
+    mllp_tls_key: str = _setting("", "PEM file with the private key of the MLLP certificate.")
+    mllp_max_bytes: int = _setting(16 * 1024 * 1024, "Largest HL7 v2 message taken, in bytes.")
+    mllp_idle_seconds: float = _setting(30.0, "A half frame that grows no further is given up after this time.")
+    folder_in: str = _setting("", "Folder watched for .hl7, .json and .ndjson files; empty switches it off.")
+    public_url: str = _setting("", "Address under which clients reach this server; empty: taken from the request.")
+    region: str = _setting("yunzhou", "Region code; its rules in deploy/regions/<code>/rules override the built-in ones.")
+    region_rules: str = _setting("deploy/regions", "Folder that holds the regions' own rule files.")
+    language: str = _setting("zh", "Language for people who state none: zh or en.")
+    max_body_bytes: int = _setting(32 * 1024 * 1024, "Largest HTTP request body taken, in bytes.")
+    slow_client_seconds: float = _setting(30.0, "A request body that takes longer to arrive is given up.")
+    statement_seconds: float = _setting(60.0, "A database statement of a request is cancelled after this time.")
+    access_local_role: str = _setting("operator", "Role of callers from this machine until they log in; empty: none.")
+    access_network_role: str = _setting("", "Role of callers from the network until they log in; empty: refused.")
+    log_level: str = _setting("info", "debug, info, warning or error.")
+    log_format: str = _setting("auto", "json, console, or auto (console on a terminal).")
+    change_days: int = _setting(30, "Days that a delivered change is kept in the feed's table.")
+    worker: bool = _setting(True, "Run background jobs and reactions in this process.")
+
+
+def load(file: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Read the settings.
+
+    `file` is a TOML file of setting names; missing is an error only when it was named. `overrides` come from the
+    command line and win. Raises ValueError that names an unknown setting or a value of the wrong kind.
+    """
+    values: dict[str, Any] = {}
+    named = file or (Path(os.environ["KANGYUN_SETTINGS"]) if "KANGYUN_SETTINGS" in os.environ else None)
+    if named is not None:
+        values.update(tomllib.loads(named.read_text("utf-8")))
+    names = {setting.name for setting in fields(Settings)}
+    for name in names:
+        text = os.environ.get(f"KANGYUN_{name.upper()}")
+        if text is not None:
+            values[name] = text
+    values.update({k: v for k, v in (overrides or {}).items() if v is not None})
+    unknown = values.keys() - names
+    if unknown:
+        raise ValueError(f"unknown setting: {', '.join(sorted(unknown))}")
+    hints = get_type_hints(Settings)
+    return Settings(**{name: _cast(name, value, hints[name]) for name, value in values.items()})
+
+
+def _cast(name: str, value: Any, kind: type) -> Any:
+    try:
+        if kind is bool and isinstance(value, str):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[value.lower()]
+        return kind(value)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"setting {name}: {value!r} is not a {kind.__name__}") from None
+
+
+def reference() -> list[tuple[str, str, str, str]]:
+    """Rows of the generated reference: name, environment variable, default, meaning."""
+    return [
+        (s.name, f"KANGYUN_{s.name.upper()}", str(s.default), str(s.metadata["doc"])) for s in fields(Settings)
+    ]

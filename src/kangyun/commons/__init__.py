@@ -1,0 +1,1 @@
+"""The commons: one record, one gate, one population, one exchange."""
