@@ -1,0 +1,106 @@
+"""The nouns of the change feed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kangyun.base.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one resource: `seq` is its place in the feed, `resident` whose record it belongs to."""
+
+    seq: int
+    resident: int
+    key: int
+    type: str
+    id: str
+    version: int
+    deleted: bool
+
+
+Act = Callable[[Any, Change], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What follows a change: which resource types it `listens` to ("*" is all) and which it `writes`.
+
+    `comes_to_rest` is needed only where reactions form a circle: the sentence that says why it ends.
+    """
+
+    name: str
+    listens: AbstractSet[str]
+    writes: AbstractSet[str]
+    act: Act
+    tries: int = 8
+    first_pause: float = 1.0
+    longest_pause: float = 600.0
+    comes_to_rest: str = ""
+
+    def hears(self, change: Change) -> bool:
+        """Whether this change concerns the reaction."""
+        return change.type in self.listens or "*" in self.listens
+
+    def pause(self, tries: int) -> float:
+        """Seconds to wait after the given number of failures."""
+        return min(self.longest_pause, self.first_pause * 2 ** (tries - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A batch, the changes of the transactions low <= xid < high, delivered up to seq `after`; its end is `last`."""
+
+    low: int
+    high: int
+    after: int
+    last: int
+
+
+class Feed(Protocol):
+    """How the runner reads the table of changes, which belongs to the record store."""
+
+    async def bounds(self, connection: Connection, low: int, high: int) -> tuple[int, int] | None:
+        """The lowest and highest seq among the changes with low <= xid < high, or None."""
+        ...
+
+    async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
+        """The changes with low <= xid < high and after < seq <= last, by seq, at most `limit`."""
+        ...
+
+
+def endless_loop(reactions: Iterable[Reaction]) -> list[str] | None:
+    """The names of reactions that would wake each other for ever, or None.
+
+    A reaction leads to another when it writes a type that the other listens to. A circle is allowed only through a
+    reaction that says why it comes to rest.
+    """
+    restless = [reaction for reaction in reactions if not reaction.comes_to_rest]
+    for reaction in restless:
+        circle = _way_back(reaction, restless)
+        if circle:
+            return circle
+    return None
+
+
+def leads_to(one: Reaction, other: Reaction) -> bool:
+    """Whether a write of one can wake the other."""
+    return bool(one.writes & other.listens) or ("*" in other.listens and bool(one.writes))
+
+
+def _way_back(start: Reaction, reactions: Sequence[Reaction]) -> list[str] | None:
+    paths = [[start]]
+    seen: set[str] = set()
+    while paths:
+        path = paths.pop()
+        for following in (r for r in reactions if leads_to(path[-1], r)):
+            if following.name == start.name:
+                return [r.name for r in path]
+            if following.name not in seen:
+                seen.add(following.name)
+                paths.append([*path, following])
+    return None

@@ -1,0 +1,249 @@
+"""Carries changes to reactions: at least once, in order for each resident, one runner for each reaction at a time.
+
+Why not simply read `seq > last seen`? A sequence number is taken when a row is inserted, but the row becomes visible
+when its transaction commits. A transaction that took number 5 may commit after the one with number 6; whoever has read
+up to max(seq) = 6 never sees 5. So we read by transactions: `pg_snapshot_xmin` is the horizon below which every
+transaction is finished for good. The changes of the transactions from the last horizon up to the new one form a batch
+that no later commit can add to.
+
+Why is a batch ordered by seq, and not split by transaction? A transaction gets its number at its first write, which
+may be long before it touches the row in question, so transaction numbers say nothing about the order of two versions
+of a resource; seq does, because the second writer waits for the first one's lock before it takes a number. And the
+earlier version can never stand in a later batch than the later one: when the horizon passes the later writer, the
+earlier one, which it had to wait for, is finished too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from kangyun.base.database import Connection, Database, queries
+from kangyun.base.errors import Problem
+from kangyun.base.health import Pulse
+from kangyun.base.logs import fault
+from kangyun.base.reactions.model import Change, Cursor, Feed, Reaction
+from kangyun.base.wakeup import Listener
+
+log = structlog.get_logger()
+sql = queries(__package__ or "", "reactions.sql")
+
+CHANNEL = "kangyun_change"
+"""Ring this channel after a commit: `Bell(db, CHANNEL).ring()`."""
+
+DELIVERIES = Counter("kangyun_reactions", "Changes handed to reactions, by reaction and outcome.", ["name", "outcome"])
+POSITION = Gauge("kangyun_reaction_position", "The seq up to which a reaction has read the change feed.", ["name"])
+
+_PAGE = 500
+_RETRIES_A_ROUND = 50
+_RESIDENTS_AT_ONCE = 6
+_AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+
+OpenHandle = Callable[[str], Any]
+
+
+class Once:
+    """The handle that a reaction gets: its one commit carries the delivery's key and only declared types."""
+
+    def __init__(self, handle: Any, reaction: Reaction, change: Change) -> None:
+        self._handle = handle
+        self._reaction = reaction
+        self._key = f"{reaction.name}:{change.seq}"
+        self._committed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handle, name)
+
+    async def commit(self, writes: Sequence[Any], *, key: str | None = None) -> Any:
+        """Commit as the handle does; a second commit needs a key of its own, because it may run without the first."""
+        if key is None and self._committed:
+            raise RuntimeError(f"{self._reaction.name} commits twice for one change without naming a key")
+        undeclared = {write.type for write in writes} - self._reaction.writes
+        if undeclared:
+            raise RuntimeError(f"{self._reaction.name} does not declare that it writes {sorted(undeclared)}")
+        self._committed = self._committed or key is None
+        return await self._handle.commit(writes, key=self._key if key is None else f"{self._key}/{key}")
+
+
+async def run_feed(
+    db: Database,
+    reactions: Iterable[Reaction],
+    feed: Feed,
+    open_handle: OpenHandle,
+    *,
+    poll: float = 1.0,
+    pulse: Pulse | None = None,
+) -> None:
+    """Run all reactions until cancelled; several processes may do so at once.
+
+    `open_handle(name)` gives the handle of the system under a reaction's name. What was being delivered when the task
+    is cancelled, or the process killed, is delivered again by whoever comes next.
+    """
+    async with Listener(db.dsn, CHANNEL) as listener, asyncio.TaskGroup() as group:
+        for reaction in reactions:
+            group.create_task(_Runner(db, reaction, feed, open_handle, listener, poll, pulse or Pulse()).run())
+
+
+@dataclass(slots=True)
+class _Runner:
+    """One reaction's reader."""
+
+    db: Database
+    reaction: Reaction
+    feed: Feed
+    open_handle: OpenHandle
+    listener: Listener
+    poll: float
+    pulse: Pulse
+    _seen: int = field(default=0, init=False)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._lead()
+            except (*_AWAY, Problem, asyncpg.PostgresError, TimeoutError) as error:
+                log.warning("reactions.interrupted", reaction=self.reaction.name, error=fault(error))
+            self.pulse.beat()
+            await asyncio.sleep(self.poll * 3)
+
+    async def _lead(self) -> None:
+        """Deliver for as long as this process holds the reaction's lock, on a connection of its own."""
+        guard: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self.db.dsn)
+        try:
+            if await guard.fetchval(sql.lead, self.reaction.name):
+                await self._follow(guard)
+        finally:
+            guard.terminate()
+
+    async def _follow(self, guard: asyncpg.Connection[asyncpg.Record]) -> None:
+        row = await guard.fetchrow(sql.open_cursor, self.reaction.name)
+        assert row is not None
+        cursor = Cursor(row["low"], row["high"], row["after"], row["last"])
+        while not guard.is_closed():
+            self.pulse.beat()
+            retried = await self._retry()
+            following = await self._advance(cursor)
+            if not retried and following.after == cursor.after:
+                self._seen = await self.listener.wait(self.poll, self._seen)
+            cursor = following
+
+    async def _advance(self, cursor: Cursor) -> Cursor:
+        """Deliver the next page; returns where we stand after it."""
+        async with self.db.connection() as connection:
+            if cursor.after >= cursor.last:
+                cursor = await self._next_batch(connection, cursor)
+            if cursor.after >= cursor.last:
+                return cursor
+            page = await self.feed.page(connection, cursor, _PAGE)
+        await self._deliver_page([change for change in page if self.reaction.hears(change)])
+        moved = replace(cursor, after=page[-1].seq if len(page) == _PAGE else cursor.last)
+        await self._save(moved)
+        return moved
+
+    async def _next_batch(self, connection: Connection, cursor: Cursor) -> Cursor:
+        horizon: int = await connection.fetchval(sql.horizon)
+        if horizon <= cursor.high:
+            return cursor
+        bounds = await self.feed.bounds(connection, cursor.high, horizon)
+        if bounds is None:
+            # Kept in memory only: writing it down would itself move the horizon, once a second for ever.
+            return replace(cursor, low=cursor.high, high=horizon)
+        return Cursor(cursor.high, horizon, bounds[0] - 1, bounds[1])
+
+    async def _save(self, cursor: Cursor) -> None:
+        async with self.db.connection() as connection:
+            await connection.execute(
+                sql.save_cursor, self.reaction.name, cursor.low, cursor.high, cursor.after, cursor.last,
+            )
+        POSITION.labels(self.reaction.name).set(cursor.after)
+
+    async def _deliver_page(self, page: Sequence[Change]) -> None:
+        lines: dict[int, list[Change]] = {}
+        for change in page:
+            lines.setdefault(change.resident, []).append(change)
+        if not lines:
+            return
+        async with self.db.connection() as connection:
+            rows = await connection.fetch(sql.waiting_residents, self.reaction.name, list(lines))
+        waiting = {row["resident"] for row in rows}
+        places = asyncio.Semaphore(_RESIDENTS_AT_ONCE)
+        ended = await asyncio.gather(
+            *(self._deliver_line(line, places, r in waiting) for r, line in lines.items()), return_exceptions=True,
+        )
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _deliver_line(self, line: Sequence[Change], places: asyncio.Semaphore, behind: bool) -> None:
+        """Deliver one resident's changes in order; from the first failure on, the rest waits behind it."""
+        async with places:
+            for change in line:
+                if behind:
+                    await self._park(change, 0, "waits behind an earlier change", 0.0)
+                    continue
+                reason = await self._deliver(change)
+                if reason:
+                    behind = True
+                    await self._park(change, 1, reason, self.reaction.pause(1))
+
+    async def _deliver(self, change: Change) -> str | None:
+        """Let the reaction act; returns the reason of a failure."""
+        handle = Once(self.open_handle(self.reaction.name), self.reaction, change)
+        try:
+            await self.reaction.act(handle, change)
+        except _AWAY:
+            raise
+        except Exception as error:
+            if isinstance(error, Problem) and error.status in (503, 507):
+                raise
+            log.warning("reactions.failed", reaction=self.reaction.name, change=change.seq, exc_info=error)
+            DELIVERIES.labels(self.reaction.name, "failed").inc()
+            return fault(error)
+        DELIVERIES.labels(self.reaction.name, "done").inc()
+        return None
+
+    async def _park(self, change: Change, tries: int, reason: str, pause: float) -> None:
+        async with self.db.connection() as connection:
+            await connection.execute(
+                sql.park, self.reaction.name, change.resident, change.seq, change.key, change.type, change.id,
+                change.version, change.deleted, tries, reason, pause,
+            )
+
+    async def _retry(self) -> bool:
+        async with self.db.connection() as connection:
+            rows = await connection.fetch(sql.due_again, self.reaction.name, _RETRIES_A_ROUND)
+        for row in rows:
+            await self._retry_one(row)
+        return bool(rows)
+
+    async def _retry_one(self, row: asyncpg.Record) -> None:
+        change = Change(**{name: row[name] for name in ("seq", "resident", "key", "type", "id", "version", "deleted")})
+        reason = await self._deliver(change)
+        place = (self.reaction.name, change.resident, change.seq)
+        async with self.db.connection() as connection:
+            if reason is None:
+                await connection.execute(sql.settled, *place)
+            else:
+                pause = self.reaction.pause(row["tries"] + 1)
+                await connection.execute(sql.failed_again, *place, reason, pause, self.reaction.tries)
+
+
+async def parked(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+    """Changes that wait or were given up, given-up ones first, with the reason; for the operator's page."""
+    return [dict(row) for row in await connection.fetch(sql.parked, limit)]
+
+
+async def resume(connection: Connection, reaction: str | None = None) -> int:
+    """Let the given-up changes of one reaction, or of all, be tried again; returns how many."""
+    return len(await connection.fetch(sql.resume, reaction))
+
+
+async def delivered_below(connection: Connection, reactions: Sequence[str]) -> int | None:
+    """The transaction number below which every named reaction has seen all changes, so that they may be swept."""
+    return await connection.fetchval(sql.delivered_below, list(reactions))
