@@ -1,0 +1,47 @@
+"""Every address names the permission it needs; an address without one cannot be built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+PUBLIC = "web.public"
+"""The permission of pages that show nothing about anybody: static files, preferences, the offline page."""
+
+_PERMISSION = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_-]*")
+
+
+class GuardedRoute(Route):
+    """A Starlette route that carries ``permission`` for the gate and for the house test."""
+
+    def __init__(self, path: str, endpoint: Endpoint, *, permission: str, methods: Sequence[str], name: str | None) -> None:
+        super().__init__(path, endpoint, methods=list(methods), name=name)
+        self.permission = permission
+
+
+def route(
+    path: str,
+    endpoint: Endpoint,
+    *,
+    permission: str,
+    methods: Sequence[str] = ("GET",),
+    name: str | None = None,
+) -> GuardedRoute:
+    """Build a route that needs ``permission``, written ``room.verb``.
+
+    Raises ``ValueError`` when the permission is missing or not of that shape.
+    """
+    if not _PERMISSION.fullmatch(permission):
+        raise ValueError(f"The route {path} must name a permission such as 'clinician.read', not {permission!r}.")
+    return GuardedRoute(path, endpoint, permission=permission, methods=methods, name=name)
+
+
+def permission_of(entry: object) -> str | None:
+    """Return the permission of a route, or ``None`` where there is none and the app must refuse to start."""
+    return getattr(entry, "permission", None)

@@ -1,0 +1,64 @@
+// What the shell needs of JavaScript: keys, menus that close, htmx's form token, a note when the network is away.
+(() => {
+  "use strict";
+  const typing = (element) => element.closest("input, textarea, select, [contenteditable]");
+  const rows = () => [...document.querySelectorAll("[data-keys] [data-row]")];
+
+  function step(direction) {
+    const all = rows();
+    if (!all.length) return;
+    const here = all.indexOf(document.activeElement);
+    const next = here < 0 ? (direction > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + direction, 0), all.length - 1);
+    all[next].focus();
+    all[next].scrollIntoView({ block: "nearest" });
+  }
+
+  const keys = {
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    "?": () => document.querySelector("[data-help]")?.toggleAttribute("open"),
+    j: () => step(1),
+    k: () => step(-1),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.querySelectorAll("details[data-popover][open]").forEach((menu) => menu.removeAttribute("open"));
+      if (event.target.matches?.("[data-search]")) event.target.blur();
+      return;
+    }
+    if (event.target.matches?.("[data-search]") && event.key === "ArrowDown") {
+      event.preventDefault();
+      step(1);
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const action = keys[event.key];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    document.querySelectorAll("details[data-popover][open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    });
+    const closer = event.target.closest("[data-dismiss]");
+    if (closer) closer.closest(".toast-item")?.remove();
+  });
+
+  document.addEventListener("htmx:config:request", (event) => {
+    const token = document.querySelector('meta[name="csrf"]')?.content;
+    if (token) event.detail.ctx.request.headers["X-CSRF-Token"] = token;
+  });
+
+  const note = document.querySelector("[data-offline]");
+  const shown = () => note?.toggleAttribute("hidden", navigator.onLine);
+  window.addEventListener("online", shown);
+  window.addEventListener("offline", shown);
+  shown();
+
+  if ("serviceWorker" in navigator && window.isSecureContext) {
+    window.addEventListener("load", () => navigator.serviceWorker.register("/service-worker.js").catch(() => {}));
+  }
+})();
