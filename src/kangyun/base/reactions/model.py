@@ -12,7 +12,10 @@ from kangyun.base.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one resource: `seq` is its place in the feed, `resident` whose record it belongs to."""
+    """One change of one resource: `seq` is its place in the feed, `resident` the key of the record it belongs to.
+
+    `method` is what was done to it, as the record store writes it: create, update or delete.
+    """
 
     seq: int
     resident: int
@@ -20,7 +23,12 @@ class Change:
     type: str
     id: str
     version: int
-    deleted: bool
+    method: str
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the change removed the resource."""
+        return self.method.lower() == "delete"
 
 
 Act = Callable[[Any, Change], Awaitable[None]]
@@ -53,23 +61,31 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A batch, the changes of the transactions low <= xid < high, delivered up to seq `after`; its end is `last`."""
+    """A batch: what the snapshot `high` sees and `low` did not; delivered up to seq `after`, its end is `last`.
 
-    low: int
-    high: int
+    Snapshots are texts of PostgreSQL's pg_snapshot, such as 10:20:11,15.
+    """
+
+    low: str
+    high: str
     after: int
     last: int
 
 
 class Feed(Protocol):
-    """How the runner reads the table of changes, which belongs to the record store."""
+    """How the runner reads the table of changes, which belongs to the record store.
 
-    async def bounds(self, connection: Connection, low: int, high: int) -> tuple[int, int] | None:
-        """The lowest and highest seq among the changes with low <= xid < high, or None."""
+    A change belongs to the batch when, for the transaction number `xid` of its row,
+    `pg_visible_in_snapshot(xid, high) AND NOT pg_visible_in_snapshot(xid, low)`; to use an index, add
+    `xid >= pg_snapshot_xmin(low) AND xid < pg_snapshot_xmax(high)`.
+    """
+
+    async def bounds(self, connection: Connection, low: str, high: str) -> tuple[int, int] | None:
+        """The lowest and highest seq of a batch, or None when it is empty."""
         ...
 
     async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
-        """The changes with low <= xid < high and after < seq <= last, by seq, at most `limit`."""
+        """The changes of a batch with after < seq <= last, by seq, at most `limit`."""
         ...
 
 

@@ -1,16 +1,16 @@
--- name: horizon
-SELECT pg_snapshot_xmin(pg_current_snapshot());
+-- name: snapshot
+SELECT pg_current_snapshot()::text;
 
 -- name: open_cursor
 INSERT INTO reaction_cursor (reaction) VALUES ($1)
 ON CONFLICT (reaction) DO UPDATE SET reaction = excluded.reaction
-RETURNING low, high, after, last;
+RETURNING low::text, high::text, after, last;
 
 -- name: save_cursor
-UPDATE reaction_cursor SET low = $2, high = $3, after = $4, last = $5 WHERE reaction = $1;
+UPDATE reaction_cursor SET low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, after = $4, last = $5 WHERE reaction = $1;
 
 -- name: delivered_below
-SELECT min(low) FROM reaction_cursor WHERE reaction = ANY($1) HAVING count(*) = cardinality($1);
+SELECT min(pg_snapshot_xmin(low)) FROM reaction_cursor WHERE reaction = ANY($1) HAVING count(*) = cardinality($1);
 
 -- name: lead
 SELECT pg_try_advisory_lock(hashtextextended('reaction/' || $1, 0));
@@ -19,7 +19,7 @@ SELECT pg_try_advisory_lock(hashtextextended('reaction/' || $1, 0));
 SELECT DISTINCT resident FROM reaction_parked WHERE reaction = $1 AND given_up IS NULL AND resident = ANY($2);
 
 -- name: park
-INSERT INTO reaction_parked (reaction, resident, seq, key, type, id, version, deleted, tries, reason, due)
+INSERT INTO reaction_parked (reaction, resident, seq, key, type, id, version, method, tries, reason, due)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + make_interval(secs => $11))
 ON CONFLICT (reaction, resident, seq) DO NOTHING;
 

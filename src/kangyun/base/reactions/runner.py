@@ -2,15 +2,18 @@
 
 Why not simply read `seq > last seen`? A sequence number is taken when a row is inserted, but the row becomes visible
 when its transaction commits. A transaction that took number 5 may commit after the one with number 6; whoever has read
-up to max(seq) = 6 never sees 5. So we read by transactions: `pg_snapshot_xmin` is the horizon below which every
-transaction is finished for good. The changes of the transactions from the last horizon up to the new one form a batch
-that no later commit can add to.
+up to max(seq) = 6 never sees 5.
 
-Why is a batch ordered by seq, and not split by transaction? A transaction gets its number at its first write, which
-may be long before it touches the row in question, so transaction numbers say nothing about the order of two versions
-of a resource; seq does, because the second writer waits for the first one's lock before it takes a number. And the
-earlier version can never stand in a later batch than the later one: when the horizon passes the later writer, the
-earlier one, which it had to wait for, is finished too.
+So we remember snapshots instead of numbers. A snapshot says of every transaction whether it was finished. A batch is
+the changes of the transactions that are finished in the new snapshot and were not in the last one: nothing can slip
+between two batches, nothing can be added to one later, and a long transaction delays nobody but itself.
+
+And the order? Two versions of one resource never stand in the wrong order: the second writer waits for the first one's
+lock, so whenever its change is visible the first one's is too (same batch or an earlier one), and inside a batch its
+seq is higher, because it took the number after the first had committed. Reading merely up to `pg_snapshot_xmin` would
+miss nothing either, but a transaction gets its number at its first write, which may be long before it locks the
+resource; then the horizon can pass the second writer of a resource before the first. The test with writers that
+commit in any order shows it.
 """
 
 from __future__ import annotations
@@ -129,7 +132,7 @@ class _Runner:
             self.pulse.beat()
             retried = await self._retry()
             following = await self._advance(cursor)
-            if not retried and following.after == cursor.after:
+            if not retried and (following.after, following.last) == (cursor.after, cursor.last):
                 self._seen = await self.listener.wait(self.poll, self._seen)
             cursor = following
 
@@ -147,14 +150,14 @@ class _Runner:
         return moved
 
     async def _next_batch(self, connection: Connection, cursor: Cursor) -> Cursor:
-        horizon: int = await connection.fetchval(sql.horizon)
-        if horizon <= cursor.high:
+        snapshot: str = await connection.fetchval(sql.snapshot)
+        if snapshot == cursor.high:
             return cursor
-        bounds = await self.feed.bounds(connection, cursor.high, horizon)
+        bounds = await self.feed.bounds(connection, cursor.high, snapshot)
         if bounds is None:
-            # Kept in memory only: writing it down would itself move the horizon, once a second for ever.
-            return replace(cursor, low=cursor.high, high=horizon)
-        return Cursor(cursor.high, horizon, bounds[0] - 1, bounds[1])
+            # Kept in memory only: writing it down would itself make the next snapshot differ, for ever.
+            return replace(cursor, low=cursor.high, high=snapshot)
+        return Cursor(cursor.high, snapshot, bounds[0] - 1, bounds[1])
 
     async def _save(self, cursor: Cursor) -> None:
         async with self.db.connection() as connection:
@@ -212,7 +215,7 @@ class _Runner:
         async with self.db.connection() as connection:
             await connection.execute(
                 sql.park, self.reaction.name, change.resident, change.seq, change.key, change.type, change.id,
-                change.version, change.deleted, tries, reason, pause,
+                change.version, change.method, tries, reason, pause,
             )
 
     async def _retry(self) -> bool:
@@ -223,7 +226,7 @@ class _Runner:
         return bool(rows)
 
     async def _retry_one(self, row: asyncpg.Record) -> None:
-        change = Change(**{name: row[name] for name in ("seq", "resident", "key", "type", "id", "version", "deleted")})
+        change = Change(**{name: row[name] for name in ("seq", "resident", "key", "type", "id", "version", "method")})
         reason = await self._deliver(change)
         place = (self.reaction.name, change.resident, change.seq)
         async with self.db.connection() as connection:
@@ -245,5 +248,8 @@ async def resume(connection: Connection, reaction: str | None = None) -> int:
 
 
 async def delivered_below(connection: Connection, reactions: Sequence[str]) -> int | None:
-    """The transaction number below which every named reaction has seen all changes, so that they may be swept."""
+    """The transaction number below which every named reaction has seen all changes, so that they may be swept.
+
+    None while one of them has not begun to read.
+    """
     return await connection.fetchval(sql.delivered_below, list(reactions))

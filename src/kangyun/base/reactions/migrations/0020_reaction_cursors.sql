@@ -1,10 +1,10 @@
--- How far each reaction has read the change feed. A batch is the changes of the transactions from `low` up to, not
--- including, `high`; inside it everything up to `after` is delivered and `last` is its end.
+-- How far each reaction has read the change feed. A batch is what the snapshot `high` sees and the snapshot `low` did
+-- not; inside it everything up to `after` is delivered and `last` is its end. 1:1: sees nothing.
 -- no resident: one row a reaction.
 CREATE TABLE reaction_cursor (
     reaction text PRIMARY KEY,
-    low xid8 NOT NULL DEFAULT '0',
-    high xid8 NOT NULL DEFAULT '0',
+    low pg_snapshot NOT NULL DEFAULT '1:1:',
+    high pg_snapshot NOT NULL DEFAULT '1:1:',
     after bigint NOT NULL DEFAULT 0,
     last bigint NOT NULL DEFAULT 0
 );
@@ -18,7 +18,7 @@ CREATE TABLE reaction_parked (
     type text NOT NULL,
     id text NOT NULL,
     version integer NOT NULL,
-    deleted boolean NOT NULL,
+    method text NOT NULL,
     tries integer NOT NULL,
     due timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason text NOT NULL,

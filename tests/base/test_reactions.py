@@ -1,0 +1,268 @@
+"""The change feed's runner: nothing missed, in order for each resident, a failure holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from kangyun.base import reactions
+from kangyun.base.database import Connection, Database
+from kangyun.base.errors import refuse
+from kangyun.base.reactions import Change, Cursor, Reaction
+from kangyun.base.reactions.runner import Once
+from tests.base.waiting import until
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS probe (
+    seq bigserial PRIMARY KEY, xid xid8 NOT NULL DEFAULT pg_current_xact_id(), resident bigint, version integer
+)"""
+BATCH = "pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)"
+
+
+class ProbeFeed:
+    async def bounds(self, connection: Connection, low: str, high: str) -> tuple[int, int] | None:
+        row = await connection.fetchrow(f"SELECT min(seq), max(seq) FROM probe WHERE {BATCH}", low, high)
+        return (row[0], row[1]) if row and row[0] is not None else None
+
+    async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
+        rows = await connection.fetch(
+            f"SELECT * FROM probe WHERE {BATCH} AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5",
+            cursor.low, cursor.high, cursor.after, cursor.last, limit,
+        )
+        return [Change(r["seq"], r["resident"], 0, "Patient", "p", r["version"], "update") for r in rows]
+
+
+@dataclass
+class Written:
+    type: str
+
+
+@dataclass
+class Desk:
+    """Stands for the gate: remembers commits by key, as the record store does."""
+
+    commits: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+
+    async def commit(self, writes: Sequence[Any], *, key: str | None = None) -> None:
+        assert key is not None
+        self.commits.setdefault(key, writes)
+
+
+@pytest.fixture(autouse=True)
+async def _empty(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(TABLE)
+        await connection.execute("TRUNCATE probe RESTART IDENTITY; TRUNCATE reaction_cursor, reaction_parked")
+
+
+@asynccontextmanager
+async def running(database: Database, reaction: Reaction, desk: Desk | None = None) -> AsyncGenerator[None]:
+    handle = desk or Desk()
+    task = asyncio.create_task(
+        reactions.run_feed(database, [reaction], ProbeFeed(), lambda _name: handle, poll=0.05),
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def add(database: Database, *residents: int) -> None:
+    async with database.connection() as connection:
+        for resident in residents:
+            await connection.execute("INSERT INTO probe (resident, version) VALUES ($1, 1)", resident)
+
+
+def noting(seen: list[int], **options: Any) -> Reaction:
+    async def act(_handle: Any, change: Change) -> None:
+        seen.append(change.seq)
+
+    return Reaction("test.note", listens={"Patient"}, writes={"Flag"}, act=act, **options)
+
+
+async def test_it_does_not_miss_an_earlier_number_that_commits_later(database: Database) -> None:
+    seen: list[int] = []
+    async with running(database, noting(seen)):
+        async with database.connection() as late:
+            transaction = late.transaction()
+            await transaction.start()
+            await late.execute("INSERT INTO probe (resident, version) VALUES (7, 1)")
+            await add(database, 8)
+            await until(lambda: seen == [2])
+            await transaction.commit()
+        await until(lambda: len(seen) == 2)
+    assert seen == [2, 1]
+
+
+async def test_it_goes_on_where_it_stopped(database: Database) -> None:
+    seen: list[int] = []
+    await add(database, 1, 2)
+    async with running(database, noting(seen)):
+        await until(lambda: len(seen) == 2)
+        await asyncio.sleep(0.2)
+    await add(database, 3)
+    async with running(database, noting(seen)):
+        await until(lambda: len(seen) == 3)
+        await asyncio.sleep(0.2)
+    assert sorted(seen) == [1, 2, 3]
+
+
+async def test_a_failure_holds_back_its_resident_only(database: Database) -> None:
+    seen: list[tuple[int, int]] = []
+    broken = True
+
+    async def act(_handle: Any, change: Change) -> None:
+        if change.resident == 1 and broken:
+            raise ValueError("王小明")
+        seen.append((change.resident, change.seq))
+
+    await add(database, 1, 2, 1, 2)
+    reaction = Reaction("test.shaky", listens={"*"}, writes=set(), act=act, tries=1000, first_pause=0.05, longest_pause=0.05)
+    async with running(database, reaction):
+        await until(lambda: seen == [(2, 2), (2, 4)])
+        await add(database, 1)
+        await asyncio.sleep(0.3)
+        assert seen == [(2, 2), (2, 4)]
+        broken = False
+        await until(lambda: len(seen) == 5)
+    assert seen[2:] == [(1, 1), (1, 3), (1, 5)]
+
+
+async def test_a_change_that_fails_for_good_is_parked_with_its_reason_and_can_be_resumed(database: Database) -> None:
+    seen: list[int] = []
+    broken = True
+
+    async def act(_handle: Any, change: Change) -> None:
+        if change.seq == 1 and broken:
+            raise ValueError("王小明")
+        seen.append(change.seq)
+
+    await add(database, 1, 1)
+    reaction = Reaction("test.doomed", listens={"*"}, writes=set(), act=act, tries=3, first_pause=0.01)
+    async with running(database, reaction), database.connection() as connection:
+        await until(lambda: seen == [2])
+        await asyncio.sleep(0.2)
+        [row] = await reactions.parked(connection)
+        assert row["given_up"] is not None
+        assert row["tries"] == 3
+        assert row["reason"].startswith("ValueError at test_reactions:")
+        broken = False
+        assert await reactions.resume(connection) == 1
+        await until(lambda: seen == [2, 1])
+        await asyncio.sleep(0.2)
+        assert await reactions.parked(connection) == []
+
+
+async def test_a_database_that_is_away_counts_as_nobodys_failure(database: Database) -> None:
+    seen: list[int] = []
+    away = 2
+
+    async def act(_handle: Any, change: Change) -> None:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            raise refuse(503, "transient", "base.database-away")
+        seen.append(change.seq)
+
+    await add(database, 1)
+    async with running(database, Reaction("test.away", listens={"*"}, writes=set(), act=act, tries=1)):
+        await until(lambda: seen == [1])
+    async with database.connection() as connection:
+        assert await reactions.parked(connection) == []
+
+
+async def test_a_repeated_delivery_writes_nothing_twice(database: Database) -> None:
+    desk, attempts = Desk(), 0
+
+    async def act(handle: Any, _change: Change) -> None:
+        nonlocal attempts
+        attempts += 1
+        await handle.commit([Written("Flag")])
+        if attempts == 1:
+            await asyncio.sleep(60)
+
+    await add(database, 1)
+    reaction = Reaction("test.cut", listens={"*"}, writes={"Flag"}, act=act)
+    async with running(database, reaction, desk):
+        await until(lambda: attempts == 1 and bool(desk.commits))
+    async with running(database, reaction, desk):
+        await until(lambda: attempts == 2)
+        await asyncio.sleep(0.2)
+    assert list(desk.commits) == ["test.cut:1"]
+
+
+async def test_of_two_runners_one_delivers_and_the_other_takes_over(database: Database) -> None:
+    seen: list[int] = []
+    async with running(database, noting(seen)):
+        async with running(database, noting(seen)):
+            await add(database, *range(50))
+            await until(lambda: len(seen) >= 50)
+            await asyncio.sleep(0.3)
+            assert sorted(seen) == list(range(1, 51))
+        await add(database, 99)
+        await until(lambda: 51 in seen)
+    assert len(seen) == 51
+
+
+async def test_writers_that_commit_in_any_order_lose_nothing_and_keep_each_residents_order(database: Database) -> None:
+    """Transactions take their number first, then wait, then lock a resident, write, wait and commit."""
+    seen: list[tuple[int, int]] = []
+    chance = random.Random(7)
+
+    async def act(_handle: Any, change: Change) -> None:
+        seen.append((change.resident, change.version))
+
+    async def write(connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_current_xact_id()")
+            await asyncio.sleep(chance.random() / 50)
+            resident = chance.randrange(5)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", resident)
+            await connection.execute(
+                "INSERT INTO probe (resident, version) SELECT $1, count(*) + 1 FROM probe WHERE resident = $1", resident,
+            )
+            await asyncio.sleep(chance.random() / 50)
+
+    async def writer() -> None:
+        async with database.connection() as connection:
+            for _ in range(40):
+                await write(connection)
+
+    async with running(database, Reaction("test.storm", listens={"*"}, writes=set(), act=act)):
+        await asyncio.gather(*(writer() for _ in range(5)))
+        await until(lambda: len(seen) >= 200)
+    assert len(seen) == 200
+    for resident in range(5):
+        versions = [version for r, version in seen if r == resident]
+        assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_the_runner_refuses_what_a_reaction_did_not_declare() -> None:
+    change = Change(1, 1, 1, "Observation", "o", 1, "create")
+    handle = Once(Desk(), noting([]), change)
+    with pytest.raises(RuntimeError, match="does not declare"):
+        await handle.commit([Written("Patient")])
+    await handle.commit([Written("Flag")])
+    with pytest.raises(RuntimeError, match="commits twice"):
+        await handle.commit([Written("Flag")])
+    await handle.commit([Written("Flag")], key="second")
+
+
+def test_an_endless_loop_is_found_and_a_reasoned_one_allowed() -> None:
+    async def act(_handle: Any, _change: Change) -> None: ...
+
+    def reaction(name: str, listens: str, writes: str, rest: str = "") -> Reaction:
+        return Reaction(name, listens={listens}, writes={writes}, act=act, comes_to_rest=rest)
+
+    straight = [reaction("a", "Observation", "Flag"), reaction("b", "Flag", "Task")]
+    assert reactions.endless_loop(straight) is None
+    assert reactions.endless_loop([*straight, reaction("c", "Task", "Observation")]) is not None
+    assert reactions.endless_loop([*straight, reaction("c", "Task", "Observation", "Only the first Task does.")]) is None
+    assert reactions.endless_loop([reaction("self", "Patient", "Patient")]) == ["self"]
