@@ -30,7 +30,8 @@ CREATE TABLE resource (
     PRIMARY KEY (key, id, resident)
 );
 CREATE INDEX resource_order ON resource (type, rid) WHERE NOT deleted;
-CREATE INDEX resource_updated ON resource (type, updated, rid) WHERE NOT deleted;
+-- Deleted ones too: the history of a type walks this index.
+CREATE INDEX resource_updated ON resource (type, updated, rid);
 CREATE INDEX resource_tokens ON resource USING gin (tokens) WITH (gin_pending_list_limit = 512);
 CREATE INDEX resource_strings ON resource USING gin (strings) WITH (gin_pending_list_limit = 512);
 -- The planner must know frequent codes and names from rare ones; it keeps ten elements for each unit of the target.
@@ -80,8 +81,9 @@ CREATE TABLE history (
 );
 CREATE INDEX history_updated ON history (type, updated, rid);
 
--- Readers take what is below pg_snapshot_xmin, in the order of xid and seq, because sequences commit out of order.
-CREATE SEQUENCE change_seq AS bigint CACHE 32;
+-- Readers take the transactions below pg_snapshot_xmin, each batch by seq: kangyun.base.reactions says why. The sequence
+-- has no cache, because a second writer of a resource must get a higher number than the first.
+CREATE SEQUENCE change_seq AS bigint;
 CREATE TABLE change (
     seq bigint NOT NULL DEFAULT nextval('change_seq'),
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -91,5 +93,6 @@ CREATE TABLE change (
     id text COLLATE "C" NOT NULL,
     version integer NOT NULL,
     method text NOT NULL,
-    PRIMARY KEY (xid, seq, resident)
+    PRIMARY KEY (seq, resident)
 );
+CREATE INDEX change_xid ON change (xid);

@@ -1,0 +1,1 @@
+"""Starts and joins everything: the command line, the web application, the worker."""

@@ -1,0 +1,121 @@
+"""The command `kangyun`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from kangyun.base import logs
+from kangyun.base.settings import Settings, load
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    try:
+        settings = _settings(asked)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    logs.set_up(settings.log_format, settings.log_level)
+    return int(asked.run(settings, asked) or 0)
+
+
+def _settings(asked: argparse.Namespace) -> Settings:
+    given: dict[str, Any] = {k: v for k, v in vars(asked).items() if k in Settings.__dataclass_fields__}
+    return load(asked.settings, given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kangyun", description="An open regional health cloud.")
+    parser.add_argument("--settings", type=Path, help="TOML file of settings")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = _command(commands, "serve", _serve, "run web, worker and listeners together")
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port of pages and FHIR API (default 8080)")
+    serve.add_argument("--mllp-port", type=int, help="port of the HL7 v2 listener, 0 for none (default 2575)")
+    serve.add_argument("--folder-in", help="folder watched for .hl7, .json and .ndjson files")
+    worker = _command(commands, "worker", _worker, "run background jobs and reactions only")
+    del worker
+    _command(commands, "migrate", _migrate, "bring the database up to date and end")
+    taking = _command(commands, "import", _import, "load NDJSON files of resources, validated and indexed; resumable")
+    taking.add_argument("files", nargs="+", type=Path, help="one resource a line")
+    taking.add_argument("--processes", type=int, default=os.cpu_count() or 2)
+    saving = _command(commands, "backup", _backup, "copy the running database into a folder and verify the copy")
+    saving.add_argument("to", type=Path, help="a folder that does not exist yet")
+    bringing = _command(commands, "restore", _restore, "put a backup into an empty data folder")
+    bringing.add_argument("from_", metavar="from", type=Path, help="a folder made by backup")
+    demo = _command(commands, "demo", _demo, "serve with the simulated city sending messages")
+    demo.add_argument("--port", type=int)
+    demo.add_argument("--mllp-port", type=int)
+    demo.add_argument("--residents", type=int, default=300)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--data", type=Path, help="data folder (default ./data)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _run(work: Any) -> int:
+    import uvloop  # noqa: PLC0415 - commands that do not serve need no event loop
+
+    uvloop.run(work)
+    return 0
+
+
+def _serve(settings: Settings, _asked: argparse.Namespace) -> int:
+    from kangyun.app.serving import serve  # noqa: PLC0415 - `kangyun --help` must not load the platform
+
+    return _run(serve(settings))
+
+
+def _worker(settings: Settings, _asked: argparse.Namespace) -> int:
+    from kangyun.app.serving import work  # noqa: PLC0415
+
+    return _run(work(settings))
+
+
+def _migrate(settings: Settings, _asked: argparse.Namespace) -> int:
+    from kangyun.app.services import open_services  # noqa: PLC0415
+
+    async def migrate() -> None:
+        services = await open_services(settings)
+        await services.database.close()
+        await services.database.stop_server()
+
+    return _run(migrate())
+
+
+def _import(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.importing import run_import  # noqa: PLC0415
+
+    return run_import(settings, asked.files, asked.processes)
+
+
+def _backup(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.backups import backup  # noqa: PLC0415
+
+    return asyncio.run(backup(settings, asked.to))
+
+
+def _restore(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.backups import restore  # noqa: PLC0415
+
+    return restore(settings, asked.from_)
+
+
+def _demo(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.demo import demo  # noqa: PLC0415
+
+    return _run(demo(settings, asked.residents))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

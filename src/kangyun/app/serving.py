@@ -1,0 +1,92 @@
+"""Running the platform in one process: web, worker, reactions and listeners on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+import uvicorn
+
+from kangyun.app.rooms import doors
+from kangyun.app.services import Services, open_services
+from kangyun.app.web import build
+from kangyun.base import health
+from kangyun.base.jobs import Worker
+from kangyun.base.reactions import Reaction, run_feed
+from kangyun.base.settings import Settings
+from kangyun.commons.records import ChangeFeed
+
+log = structlog.get_logger()
+
+Announce = Callable[[Services], Awaitable[None]]
+
+
+async def serve(settings: Settings, announce: Announce | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` runs beside the server once everything is up."""
+    services = await open_services(settings)
+    try:
+        await _serve(services, announce)
+    finally:
+        await services.database.close()
+        await services.database.stop_server()
+
+
+async def _serve(services: Services, announce: Announce | None) -> None:
+    async with AsyncExitStack() as stack:
+        checks = health.database_checks(services.database)
+        if services.settings.worker:
+            checks |= await _start_work(stack, services)
+        for module in doors("listeners"):
+            await stack.enter_async_context(module.listening(services))
+        server = _Server(_config(services, checks))
+        if announce:
+            task = asyncio.create_task(announce(services))
+            stack.callback(task.cancel)
+        await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals' meaning to us: both end the server in order."""
+
+    def install_signal_handlers(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+
+
+def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Config:
+    settings = services.settings
+    return uvicorn.Config(
+        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http="httptools",
+        log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
+        h11_max_incomplete_event_size=65536, timeout_graceful_shutdown=10, timeout_keep_alive=75,
+        limit_concurrency=1000,
+    )
+
+
+async def _start_work(stack: AsyncExitStack, services: Services) -> dict[str, health.Check]:
+    """Background jobs and reactions; they end with the stack."""
+    list(doors("jobs"))
+    list(doors("actions"))  # Importing a room's actions registers its jobs.
+    worker = Worker(services.database, services)
+    working = asyncio.create_task(worker.run())
+    reactions: list[Reaction] = [r for module in doors("reactions") for r in module.reactions()]
+    pulse = health.Pulse()
+    feed = asyncio.create_task(run_feed(
+        services.database, reactions, ChangeFeed(), services.gate.system, pulse=pulse))
+    stack.push_async_callback(_end, feed)
+    stack.push_async_callback(_finish, worker, working)
+    return {"worker": worker.pulse.check} | ({"reactions": pulse.check} if reactions else {})
+
+
+async def _finish(worker: Worker, working: asyncio.Task[None]) -> None:
+    worker.stop(grace=5)
+    await asyncio.wait({working}, timeout=10)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)

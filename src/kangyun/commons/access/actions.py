@@ -1,0 +1,126 @@
+"""Opening the gate: a handle judges each call before the record store sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from kangyun.base import clock
+from kangyun.base.errors import refuse
+from kangyun.commons.access.decisions import may_enter, may_touch
+from kangyun.commons.access.model import Actor, Page
+from kangyun.commons.records import HistoryPage, Store, Stored, StoreSession, Write, Written, search
+
+
+class Gate:
+    """The one way to the record store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, actor: Actor, purpose: str) -> Handle:
+        """A handle for one caller and one purpose."""
+        return Handle(self._store, actor, purpose)
+
+    def system(self, name: str) -> Handle:
+        """A handle for one of the platform's own jobs, listeners or reactions."""
+        return Handle(self._store, Actor(name, "system"), "operations")
+
+
+class _Session:
+    """The calls that a handle and a transaction have in common, each judged."""
+
+    def __init__(self, inner: Store | StoreSession, actor: Actor, purpose: str) -> None:
+        self._inner = inner
+        self.actor = actor
+        self.purpose = purpose
+
+    async def fetch(self, type_: str, id_: str) -> Stored | None:
+        """The current version, perhaps a deleted one."""
+        self._judge("read", type_)
+        return await self._inner.fetch(type_, id_)
+
+    async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
+        """One version of a resource."""
+        self._judge("history", type_)
+        return await self._inner.fetch_version(type_, id_, version)
+
+    async def versions(self, type_: str | None, id_: str | None, page: Mapping[str, Any]) -> HistoryPage:
+        """A page of history, newest first."""
+        self._judge("history", type_)
+        return await self._inner.versions(type_, id_, page)
+
+    async def find(self, query: search.Query) -> search.Result:
+        """Run a search."""
+        self._judge("search", query.type)
+        return await self._inner.find(query)
+
+    async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
+        """Do all writes or none."""
+        for write in writes:
+            self._judge(write.method, write.type)
+        return await self._inner.write(writes, places)
+
+    async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
+        """The current resource as plain data; None when there is none, or it was deleted."""
+        stored = await self.fetch(type_, id_)
+        return None if stored is None or stored.deleted else stored.resource
+
+    async def search(self, type_: str, query: str | Sequence[tuple[str, str]] = "") -> Page:
+        """Search with a query string or pairs; unknown parameters are refused (Problem 400)."""
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else list(query)
+        found = await self.find(search.parse(type_, pairs, strict=True, now=clock.now()))
+        rest = [(n, v) for n, v in pairs if n != "_cursor"]
+        following = urlencode([*rest, ("_cursor", found.next)]) if found.next else None
+        return Page([r.resource for r in found.rows], [r.resource for r in found.included], found.total, following)
+
+    async def history(self, type_: str, id_: str) -> list[dict[str, Any]]:
+        """All versions that are not deletions, newest first, at most 1000."""
+        page = await self.versions(type_, id_, {"count": 1000})
+        return [version.resource for version in page.versions if not version.deleted]
+
+    async def everything(self, patient_id: str, query: str = "") -> list[dict[str, Any]]:
+        """All resources of a resident's compartment and what they point to."""
+        self._judge("search", None)
+        pairs = parse_qsl(query, keep_blank_values=True)
+        resources: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            paged = [*pairs, ("_count", "1000"), *([("_cursor", cursor)] if cursor else [])]
+            found = await self._inner.find(search.everything(patient_id, paged, strict=True, now=clock.now()))
+            resources += [row.resource for row in (*found.rows, *found.included)]
+            cursor = found.next
+            if cursor is None:
+                return resources
+
+    def _judge(self, interaction: str, type_: str | None) -> None:
+        if not may_touch(self.actor.role, interaction, type_):
+            raise refuse(403, "forbidden", "base.forbidden")
+
+
+class Handle(_Session):
+    """What a caller holds; every call but `transaction` is a transaction of its own."""
+
+    def __init__(self, store: Store, actor: Actor, purpose: str) -> None:
+        super().__init__(store, actor, purpose)
+        self._store = store
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller may use a route or a part of a page."""
+        return may_enter(self.actor.role, permission)
+
+    async def commit(self, writes: Sequence[Write], *, key: str | None = None) -> list[Written]:
+        """Do all writes or none; with a key, a repetition changes nothing and returns the first result."""
+        if key is None:
+            return await self.write(writes)
+        for write in writes:
+            self._judge(write.method, write.type)
+        return await self._store.write_once(key, writes)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[_Session]:
+        """A session whose writes all become durable when the block ends well, or none."""
+        async with self._store.transaction() as session:
+            yield _Session(session, self.actor, self.purpose)

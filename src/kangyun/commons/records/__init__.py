@@ -1,0 +1,16 @@
+"""The record store: FHIR R4 resources with versions, search, transactions and a change feed.
+
+Only `kangyun.commons.access` opens this door (and the application, which joins the rooms).
+"""
+
+from kangyun.base import errors
+from kangyun.commons.records.actions.store import Store, StoreSession
+from kangyun.commons.records.model import Caller, HistoryPage, Session, Stored, Write, Written, key_of
+from kangyun.commons.records.queries import search
+from kangyun.commons.records.queries.feed import ChangeFeed
+
+errors.register("kangyun.commons.records")
+
+__all__ = [
+    "Caller", "ChangeFeed", "HistoryPage", "Session", "Store", "StoreSession", "Stored", "Write", "Written", "key_of", "search",
+]

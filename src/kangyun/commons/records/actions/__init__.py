@@ -1,0 +1,1 @@
+"""Changing the store; everything that is written passes through `writing.write`."""

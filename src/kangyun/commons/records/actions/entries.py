@@ -1,0 +1,69 @@
+"""From a resource to the row that the database takes: validated, indexed, serialised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from kangyun.base.errors import Issue, Problem, refuse
+from kangyun.base.fhir import json as fhir_json
+from kangyun.base.fhir.validation import validate
+from kangyun.commons.records.decisions import index
+from kangyun.commons.records.model import key_of, type_code
+
+# The fields of the SQL type record_entry, in its order (migration 0102).
+Entry = tuple[Any, ...]
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+def check_id(id_: str) -> str:
+    """The id, or Problem 400 when it breaks the rule of the FHIR type id."""
+    if not _ID.fullmatch(id_):
+        raise refuse(400, "value", "records.bad-id")
+    return id_
+
+
+def check(resources: Sequence[dict[str, Any]], places: Sequence[str] | None = None) -> None:
+    """Validate all; raises Problem 422 with every error, each under its place such as `Bundle.entry[3].resource`."""
+    faults: list[Issue] = []
+    for number, resource in enumerate(resources):
+        errors = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
+        faults.extend(_moved(errors, resource, places[number]) if places else errors)
+    if faults:
+        raise Problem(422, *faults)
+
+
+def _moved(issues: Iterable[Issue], resource: dict[str, Any], place: str) -> list[Issue]:
+    own = str(resource.get("resourceType", ""))
+    return [
+        Issue(i.code, i.key, i.params, place + (i.expression or "").removeprefix(own), i.severity) for i in issues
+    ]
+
+
+def entry(resource: dict[str, Any], id_: str, updated: datetime, expected: int | None) -> Entry:
+    """The row of a resource that is written; `resource` is valid."""
+    type_ = resource["resourceType"]
+    found = index.extract(resource if resource.get("id") == id_ else {**resource, "id": id_})
+    meta, body = serialise(resource)
+    return (
+        False, expected, found.resident, key_of(type_, id_), type_code(type_), id_, updated, meta, body,
+        found.tokens, found.strings, found.links, found.spans,
+    )
+
+
+def removal(type_: str, id_: str, updated: datetime, expected: int | None) -> Entry:
+    """The row of a deletion: the id stays known, everything else goes to history."""
+    key = key_of(type_, id_)
+    return (True, expected, key, key, type_code(type_), id_, updated, None, None, None, None, None, None)
+
+
+def serialise(resource: dict[str, Any]) -> tuple[str | None, str]:
+    """The texts stored: what stands in meta beside versionId and lastUpdated, and the rest without id and meta."""
+    type_ = resource["resourceType"]
+    rest = {k: v for k, v in resource.items() if k not in {"resourceType", "id", "meta"}}
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in {"versionId", "lastUpdated"}}
+    body = fhir_json.dumps({"resourceType": type_, **rest}).decode()
+    return (fhir_json.dumps(meta).decode()[1:-1] if meta else None), body

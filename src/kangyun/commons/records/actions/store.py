@@ -1,0 +1,112 @@
+"""The store as its callers see it: one object for the process, one session for each transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kangyun.base import clock
+from kangyun.base.database import Connection, Database
+from kangyun.base.reactions.runner import CHANNEL
+from kangyun.base.wakeup import Bell
+from kangyun.commons.records.actions import writing
+from kangyun.commons.records.actions.committer import Committer
+from kangyun.commons.records.model import HistoryPage, Stored, Write, Written, hash64
+from kangyun.commons.records.queries import reading, search
+from kangyun.commons.records.queries.reading import sql
+
+
+class StoreSession:
+    """The store inside one transaction: it sees its own writes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, type_: str, id_: str) -> Stored | None:
+        """The current version, perhaps a deleted one."""
+        return await reading.read(self._connection, type_, id_)
+
+    async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
+        """One version of a resource."""
+        return await reading.read_version(self._connection, type_, id_, version)
+
+    async def versions(self, type_: str | None, id_: str | None, page: Mapping[str, Any]) -> HistoryPage:
+        """A page of history, newest first."""
+        return await reading.versions(self._connection, type_, id_, page)
+
+    async def find(self, query: search.Query) -> search.Result:
+        """Run a search."""
+        return await search.run(self._connection, query)
+
+    async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
+        """Do all writes or none; see `writing.write`."""
+        return await writing.write(self._connection, writes, places)
+
+
+class Store:
+    """The record store of one process; every call but `transaction` is a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._bell = Bell(database, CHANNEL)
+        self._committer = Committer(database)
+
+    async def fetch(self, type_: str, id_: str) -> Stored | None:
+        """The current version, perhaps a deleted one."""
+        async with self.database.connection() as connection:
+            return await reading.read(connection, type_, id_)
+
+    async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
+        """One version of a resource."""
+        async with self.database.connection() as connection:
+            return await reading.read_version(connection, type_, id_, version)
+
+    async def versions(self, type_: str | None, id_: str | None, page: Mapping[str, Any]) -> HistoryPage:
+        """A page of history, newest first."""
+        async with self.database.connection() as connection:
+            return await reading.versions(connection, type_, id_, page)
+
+    async def find(self, query: search.Query) -> search.Result:
+        """Run a search."""
+        async with self.database.connection() as connection:
+            return await search.run(connection, query)
+
+    async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
+        """Do all writes or none; a single plain create joins the group commit."""
+        if len(writes) == 1 and writing.fresh(writes[0]):
+            row, written = writing.prepare(writes[0], clock.now())
+            await self._committer.create(row)
+            self._bell.ring()
+            return [written]
+        async with self.transaction() as session:
+            return await session.write(writes, places)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[StoreSession]:
+        """A session whose writes all become durable when the block ends well, or none."""
+        async with self.database.transaction() as connection:
+            yield StoreSession(connection)
+        self._bell.ring()
+
+    async def write_once(self, key: str, writes: Sequence[Write]) -> list[Written]:
+        """As `write`, but a second call with the same key changes nothing and returns what the first one did."""
+        async with self.transaction() as session:
+            connection = session._connection  # noqa: SLF001 - the session is ours
+            # The lock, not the row, keeps a twin waiting: a row written first would spoil the order of the feed.
+            await connection.execute(sql.once_lock, hash64(key))
+            earlier = await connection.fetchval(sql.once_result, key)
+            if earlier is not None:
+                return msgspec.json.decode(earlier, type=list[Written])
+            written = await session.write(writes)
+            plain = [Written(w.type, w.id, w.version, w.updated, w.status) for w in written]
+            await connection.execute(sql.once_done, key, msgspec.json.encode(plain).decode())
+            return written
+
+    async def trim(self, before: datetime) -> None:
+        """Forget idempotency keys that are older than `before`."""
+        async with self.database.connection() as connection:
+            await connection.execute(sql.trim_once, before)

@@ -1,0 +1,128 @@
+"""The operations $validate and $everything's kin, and the CapabilityStatement, which states exactly what is true."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kangyun.base import clock
+from kangyun.base.errors import Issue, operation_outcome, refuse
+from kangyun.base.fhir import definitions
+from kangyun.base.fhir import json as fhir_json
+from kangyun.base.fhir.validation import validate
+from kangyun.commons.records.api import wire
+from kangyun.commons.records.api.interactions import caller, limits, pretty, type_of
+from kangyun.commons.records.model import is_type
+from kangyun.commons.records.queries import search
+
+_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
+_SYSTEM = ("transaction", "batch", "search-system", "history-system")
+_DEFINITION = "http://hl7.org/fhir/OperationDefinition"
+
+
+async def metadata(request: Request) -> Response:
+    """GET [base]/metadata."""
+    wire.check_accept(request)
+    statement = _statement() | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
+    statement["implementation"] = {"description": "Kangyun 康云", "url": wire.base_url(request)}
+    return wire.json_response(pretty(fhir_json.dumps(statement), request))
+
+
+@cache
+def _started() -> str:
+    return clock.instant(clock.now())
+
+
+@cache
+def _statement() -> dict[str, Any]:
+    supported = search.supported()
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "kind": "instance",
+        "software": {"name": "Kangyun", "version": version("kangyun")},
+        "fhirVersion": "4.0.1",
+        "format": ["json", "application/fhir+json"],
+        "rest": [{
+            "mode": "server",
+            "resource": [_resource(name, supported) for name in sorted(supported) if is_type(name)],
+            "interaction": [{"code": code} for code in _SYSTEM],
+        }],
+    }
+
+
+def _resource(name: str, supported: dict[str, Any]) -> dict[str, Any]:
+    known = supported[name]
+    entry: dict[str, Any] = {
+        "type": name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
+        "referencePolicy": ["literal", "logical"],
+        "searchInclude": known["include"],
+        "searchRevInclude": known["revinclude"],
+        "searchParam": known["parameters"],
+        "operation": _operations(name),
+    }
+    return {key: value for key, value in entry.items() if value != []}
+
+
+def _operations(name: str) -> list[dict[str, str]]:
+    found = [{"name": "validate", "definition": f"{_DEFINITION}/Resource-validate"}]
+    if name == "Patient":
+        found.append({"name": "everything", "definition": f"{_DEFINITION}/Patient-everything"})
+    return found
+
+
+async def validate_resource(request: Request) -> Response:
+    """POST [base]/Type/$validate and [base]/Type/id/$validate; nothing is stored."""
+    type_ = type_of(request)
+    posted = await wire.resource(request, limits(request))
+    resource, mode, profile = _parameters(posted)
+    issues: list[Issue] = []
+    if mode == "delete":
+        stored = await caller(request).fetch(type_, request.path_params.get("id", ""))
+        issues += [] if stored else [Issue("not-found", "records.not-found", {"type": type_})]
+    elif not isinstance(resource, dict):
+        raise refuse(400, "required", "records.no-resource", "Parameters.parameter")
+    elif resource.get("resourceType") != type_:
+        actual = str(resource.get("resourceType"))[:64]
+        issues.append(Issue("value", "records.type-mismatch", {"type": type_, "actual": actual}, "resourceType"))
+    else:
+        issues += validate(resource)
+    if profile:
+        issues.append(Issue("not-supported", "records.no-profile", severity="warning"))
+    if not any(issue.severity in {"error", "fatal"} for issue in issues):
+        issues.append(Issue("informational", "records.valid", severity="information"))
+    return wire.json_response(fhir_json.dumps(operation_outcome(issues, wire.language(request))))
+
+
+def _parameters(posted: dict[str, Any]) -> tuple[Any, str | None, bool]:
+    """The resource, the mode, and whether a profile was named."""
+    if posted.get("resourceType") != "Parameters":
+        return posted, None, False
+    named = {p.get("name"): p for p in posted.get("parameter", []) if isinstance(p, dict)}
+    if "resource" not in named and "mode" not in named:
+        return posted, None, False
+    resource = named.get("resource", {}).get("resource")
+    return resource, named.get("mode", {}).get("valueCode"), "profile" in named
+
+
+async def unknown_operation(request: Request) -> Response:
+    """Any other $operation."""
+    raise refuse(404, "not-supported", "records.unknown-operation", name=request.path_params["operation"][:64])
+
+
+def known_types() -> list[str]:
+    """All resource types."""
+    return sorted(definitions.load().search_params)

@@ -1,0 +1,1 @@
+"""Judgements on resources and requests: pure, without clock or database."""

@@ -1,0 +1,1 @@
+"""Reading the store: one resource, one version, histories, and the search."""

@@ -1,0 +1,82 @@
+-- name: read
+SELECT version, updated, deleted, meta, body FROM resource WHERE key = $1 AND id = $2
+
+-- name: read_old
+SELECT version, updated, deleted, meta, body FROM history WHERE key = $1 AND id = $2 AND version = $3
+
+-- name: create
+SELECT record_create($1::record_entry[])
+
+-- name: commit
+SELECT ordinal, version, existed FROM record_commit($1::record_entry[])
+
+-- name: history_of_one
+SELECT type, id, version, updated, deleted, meta, body, rid FROM (
+    SELECT type, id, version, updated, deleted, meta, body, rid FROM resource WHERE key = $1 AND id = $2
+    UNION ALL
+    SELECT type, id, version, updated, deleted, meta, body, rid FROM history WHERE key = $1 AND id = $2
+) v
+WHERE updated >= $3 AND updated <= $4 AND version < $5
+ORDER BY version DESC LIMIT $6
+
+-- name: count_of_one
+SELECT (SELECT count(*) FROM resource WHERE key = $1 AND id = $2 AND updated >= $3)
+     + (SELECT count(*) FROM history WHERE key = $1 AND id = $2 AND updated >= $3)
+
+-- name: history_of_type
+SELECT type, id, version, updated, deleted, meta, body, rid FROM (
+    (SELECT type, id, version, updated, deleted, meta, body, rid FROM resource
+     WHERE type = $1 AND updated >= $2 AND (updated, rid, version) < ($3, $4, $5)
+     ORDER BY updated DESC, rid DESC, version DESC LIMIT $6)
+    UNION ALL
+    (SELECT type, id, version, updated, deleted, meta, body, rid FROM history
+     WHERE type = $1 AND updated >= $2 AND (updated, rid, version) < ($3, $4, $5)
+     ORDER BY updated DESC, rid DESC, version DESC LIMIT $6)
+) v
+ORDER BY updated DESC, rid DESC, version DESC LIMIT $6
+
+-- name: history_of_all
+SELECT v.type, v.id, v.version, v.updated, v.deleted, v.meta, v.body, v.rid
+FROM generate_series(1, 148) t CROSS JOIN LATERAL (
+    (SELECT type, id, version, updated, deleted, meta, body, rid FROM resource
+     WHERE type = t AND updated >= $1 AND (updated, rid, version) < ($2, $3, $4)
+     ORDER BY updated DESC, rid DESC, version DESC LIMIT $5)
+    UNION ALL
+    (SELECT type, id, version, updated, deleted, meta, body, rid FROM history
+     WHERE type = t AND updated >= $1 AND (updated, rid, version) < ($2, $3, $4)
+     ORDER BY updated DESC, rid DESC, version DESC LIMIT $5)
+) v
+ORDER BY v.updated DESC, v.rid DESC, v.version DESC LIMIT $5
+
+-- name: once_result
+SELECT result FROM commit_once WHERE key = $1
+
+-- name: once_done
+INSERT INTO commit_once (key, result) VALUES ($1, $2)
+
+-- name: once_lock
+SELECT pg_advisory_xact_lock($1)
+
+-- name: trim_once
+DELETE FROM commit_once WHERE at < $1
+
+-- name: lock
+SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k ORDER BY k
+
+-- name: change_bounds
+-- Materialized, or the planner would look for the lowest seq from the start of the whole table.
+WITH fresh AS MATERIALIZED (
+    SELECT seq FROM change
+    WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
+      AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+)
+SELECT min(seq), max(seq) FROM fresh
+
+-- name: change_page
+SELECT seq, resident, key, type, id, version, method FROM change
+WHERE pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+  AND seq > $3 AND seq <= $4
+ORDER BY seq LIMIT $5
+
+-- name: trim_changes
+DELETE FROM change WHERE xid < $1::text::xid8
