@@ -1,0 +1,72 @@
+"""Chinese by its sound: pinyin without tones, with the readings that characters have as surnames."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from pypinyin import lazy_pinyin
+
+from kangyun.base import rules
+from kangyun.base.text.folding import fold, has_chinese
+
+_NOT_LETTERS = re.compile(r"[\s'’·\-]+")
+_LETTERS = re.compile("[a-z]+")
+# People type ü as v, u: or (in passports) yu after l and n; one spelling stands for all.
+_UMLAUTS = (("u\u0308", "v"), ("u:", "v"), ("lyu", "lv"), ("nyu", "nv"))
+
+
+@cache
+def _surnames() -> dict[str, tuple[str, ...]]:
+    table = rules.load("kangyun.base.text", "surnames.yaml").table
+    return {row["surname"]: tuple(row["pinyin"].split()) for row in table}
+
+
+@lru_cache(maxsize=16384)
+def syllables(text: str) -> tuple[str, ...]:
+    """The sound of a text, a syllable for each character: `王小明` -> (`wang`, `xiao`, `ming`).
+
+    Runs of other letters and digits stay one part; signs are dropped.
+    """
+    return tuple(part for raw in lazy_pinyin(text) for part in _parts(raw))
+
+
+def _parts(raw: str) -> list[str]:
+    if raw.isascii() and raw.isalnum():
+        return [raw.lower()]
+    return [part for part in re.split(r"[\W_]+", fold(raw)) if part]
+
+
+@lru_cache(maxsize=16384)
+def person_syllables(name: str, *, family: bool = True) -> tuple[str, ...]:
+    """Like `syllables`, for a person's name that begins with the surname when `family` is true: `单雄信` -> `shan` ..."""
+    known = _surnames() if family else {}
+    for length in (2, 1):
+        if name[:length] in known:
+            return known[name[:length]] + syllables(name[length:])
+    return syllables(name)
+
+
+def initials(parts: Sequence[str]) -> str:
+    """The first letter of each syllable: (`wang`, `xiao`, `ming`) -> `wxm`."""
+    return "".join([part[0] for part in parts])
+
+
+@lru_cache(maxsize=4096)
+def sound(typed: str) -> str | None:
+    """What was typed, as a run of pinyin letters (`Wang Xiǎo'míng` -> `wangxiaoming`), or None when it is not pinyin."""
+    if has_chinese(typed):
+        return None
+    text = unicodedata.normalize("NFD", typed.lower())
+    for written, kept in _UMLAUTS:
+        text = text.replace(written, kept)
+    run = _NOT_LETTERS.sub("", fold(text))
+    return run if _LETTERS.fullmatch(run) else None
+
+
+def check_surname(_rule: rules.Rule, given: Any) -> str:
+    """The judge of the examples in rules/surnames.yaml: a name -> its pinyin with spaces."""
+    return " ".join(person_syllables(given))
