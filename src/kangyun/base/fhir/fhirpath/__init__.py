@@ -30,8 +30,23 @@ from __future__ import annotations
 
 from .errors import FhirPathError
 from .expression import Expression, compile
+from .fast import Extract, Invariant, compile_fast, compile_invariant
 from .quantity import Quantity
 from .temporal import Date, DateTime, Time
 from .values import Node, plain
 
-__all__ = ["Date", "DateTime", "Expression", "FhirPathError", "Node", "Quantity", "Time", "compile", "plain"]
+__all__ = [
+    "Date",
+    "DateTime",
+    "Expression",
+    "Extract",
+    "FhirPathError",
+    "Invariant",
+    "Node",
+    "Quantity",
+    "Time",
+    "compile",
+    "compile_fast",
+    "compile_invariant",
+    "plain",
+]
