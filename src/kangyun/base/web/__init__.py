@@ -9,7 +9,15 @@ from kangyun.base.web.completeness import catalogue_problems
 from kangyun.base.web.forms import posted
 from kangyun.base.web.headers import SecurityHeaders
 from kangyun.base.web.menu import MenuEntry, Shell, shell
-from kangyun.base.web.pages import error_page, exception_handlers, new_number, on_http_exception, on_problem, routes, wants_page
+from kangyun.base.web.pages import (
+    error_page,
+    exception_handlers,
+    new_number,
+    on_http_exception,
+    on_problem,
+    routes,
+    wants_page,
+)
 from kangyun.base.web.preferences import Negotiation
 from kangyun.base.web.routing import PUBLIC, permission_of, route
 from kangyun.base.web.templates import render

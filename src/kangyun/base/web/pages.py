@@ -41,7 +41,7 @@ async def offline(request: Request) -> Response:
     return render(request, "error.html", kind="offline", number=None, detail=None)
 
 
-async def service_worker(request: Request) -> Response:
+async def service_worker(_request: Request) -> Response:
     """Serve the worker from the root, since a worker's scope is its own folder."""
     body = asset("service-worker.js").body.decode()
     files = ", ".join(f'"{asset_url(name)}"' for name in ("vendor/tabler.min.css", "tokens.css", "shell.css", "components.css", "icons.svg"))

@@ -60,9 +60,10 @@ def environment(language: str) -> Environment:
     made = Environment(
         loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )
-    made.globals.update(_=_translator(language), language=language, asset=asset_url, icon=_icon)
+    names: dict[str, Any] = made.globals
+    names.update(_=_translator(language), language=language, asset=asset_url, icon=_icon)
     made.filters.update(display.filters(language))
-    made.globals["ui"] = made.get_template("components.html").module
+    names["ui"] = made.get_template("components.html").module
     return made
 
 
