@@ -99,10 +99,10 @@ class Branches:
                 raise Dynamic
 
     def _first(self, name: str, here: str) -> list[Branch]:
-        itself = Branch(here, itself, itself)
+        start = Branch(here, itself, itself)
         if name[:1].isupper() and self._model.knows(name):
-            return [itself] if self._model.is_kind(here, name) else []
-        return self._children([itself], name)
+            return [start] if self._model.is_kind(here, name) else []
+        return self._children([start], name)
 
     def _children(self, sources: list[Branch], name: str) -> list[Branch]:
         found: list[Branch] = []
