@@ -126,5 +126,3 @@ def _exact(by: Quantity) -> int:
     # Decimal places count for seconds only (clause 6.7).
     value = by.value if by.unit in SECONDS else int(by.value)
     return int(value * MILLISECONDS[by.unit])
-
-

@@ -87,7 +87,7 @@ def equivalent_items(left: Item, right: Item) -> bool:
     if isinstance(one, Quantity) and isinstance(other, Quantity):
         return _equivalent_quantities(one, other)
     if _is_number(one) and _is_number(other):
-        return _equivalent_numbers(Decimal(one), Decimal(other))
+        return _equivalent_numbers(Decimal(str(one)), Decimal(str(other)))
     if type(one) is Node and type(other) is Node:
         return _equivalent_json(one.value, other.value)
     return equal_items(one, other) is True

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from kangyun.base import clock
+
 from .model import Model
 from .temporal import DateTime, from_datetime
 from .values import Item, Json, Node
-from kangyun.base import clock
 
 Resolve: TypeAlias = Callable[[str], "dict[str, Json] | None"]
 # A compiled part of an expression.
@@ -47,7 +48,9 @@ class Frame:
 
     __slots__ = ("environment", "index", "this", "total")
 
-    def __init__(self, environment: Environment, this: list[Item], index: int = 0, total: list[Item] | None = None) -> None:
+    def __init__(
+        self, environment: Environment, this: list[Item], index: int = 0, total: list[Item] | None = None
+    ) -> None:
         self.environment = environment
         self.this = this
         self.index = index

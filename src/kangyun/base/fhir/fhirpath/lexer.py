@@ -44,18 +44,14 @@ def tokens(text: str) -> Iterator[Token]:
         match = TOKEN.match(text, position)
         if match is None:
             raise FhirPathError(f"unexpected character {text[position]!r}", position)
-        kind = _kind(match)
+        # The groups inside the alternatives close earlier, so the last one is always the named one.
+        kind = match.lastgroup or ""
         if text.startswith("/*", position) and kind != "space":
             raise FhirPathError("comment is not closed", position)
         if kind != "space":
             yield Token(kind, _content(kind, match.group(), position), position)
         position = match.end()
     yield Token("end", "", len(text))
-
-
-def _kind(match: re.Match[str]) -> str:
-    # Groups inside the alternatives have no names, so the only named group that took part is the kind.
-    return next(name for name, content in match.groupdict().items() if content is not None)
 
 
 def _content(kind: str, raw: str, position: int) -> str:

@@ -91,7 +91,6 @@ class Model:
             }
         return known
 
-
     def profiled_type(self, url: str) -> str | None:
         """The type whose base definition has this canonical URL."""
         name = url.removeprefix("http://hl7.org/fhir/StructureDefinition/")
@@ -105,12 +104,11 @@ class Model:
         return Child(element.name, element.repeats, element.choice, properties)
 
 
-@functools.cache
-def standard() -> Model:
-    """The model of the compiled R4 definitions."""
-    return Model(load())
-
-
 def model_of(definitions: Definitions | None) -> Model:
     """The model of given definitions, or of R4."""
-    return standard() if definitions is None else Model(definitions)
+    return _model(load() if definitions is None else definitions)
+
+
+@functools.lru_cache(maxsize=4)
+def _model(definitions: Definitions) -> Model:
+    return Model(definitions)

@@ -133,7 +133,7 @@ def all_children(node: Node, model: Model) -> Iterator[Node]:
     source = node.value if isinstance(node.value, dict) else node.extra
     for key in source or ():
         plain = key.removeprefix("_")
-        if plain != "resourceType" and plain != "fhir_comments":
+        if plain not in {"resourceType", "fhir_comments"}:
             names[known[plain][0] if plain in known else plain] = None
     for name in names:
         yield from child_nodes(node, name, model)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
 from kangyun.base.fhir.definitions import Definitions
+from kangyun.base.fhir.fhirpath.compiler import compiled
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Frame, Resolve
+from kangyun.base.fhir.fhirpath.model import Model, model_of
+from kangyun.base.fhir.fhirpath.parser import parse
+from kangyun.base.fhir.fhirpath.syntax import Binary, Syntax
+from kangyun.base.fhir.fhirpath.values import Json, Node, type_of
 
-from ..compiler import compiled
-from ..errors import FhirPathError
-from ..frame import Frame, Resolve
-from ..model import Model, model_of
-from ..parser import parse
-from ..syntax import Binary, Syntax
-from ..values import Json, Node, type_of
-from .branches import ANY_RESOURCE, Branch, Dynamic, Run, Surroundings, Test
-from .conditions import Conditions, concrete_type
+from .branches import Dynamic, Surroundings, Test
+from .conditions import Conditions
+from .tagging import Tagged, Typed, joined, tagged
 
-Typed: TypeAlias = "tuple[str, Json]"
 # What a malformed resource makes of closures that trust the definitions.
 MALFORMED = (AttributeError, TypeError)
 CONDITIONS = frozenset({"and", "or", "xor", "implies", "=", "!=", "<", "<=", ">", ">=", "in"})
@@ -30,14 +27,14 @@ class Extract:
     themselves can tell (no search parameter of R4).
     """
 
-    def __init__(self, types: frozenset[str] | None, run: Run) -> None:
+    def __init__(self, types: frozenset[str] | None, run: Tagged) -> None:
         self.types = types
         self._run = run
 
     def __call__(self, resource: Json) -> list[Typed]:
         """Pairs of FHIR type and raw JSON in the order of the expression; empty where the resource is malformed."""
         try:
-            return self._run(resource, None)  # pyright: ignore[reportReturnType] - built below, always lists of pairs
+            return self._run(resource, None)
         except MALFORMED:
             return []
 
@@ -50,9 +47,7 @@ class Invariant:
         self._test = test
         self._looks_around = looks_around
 
-    def __call__(
-        self, node: Json, resource: Json = None, root: Json = None, resolve: Resolve | None = None
-    ) -> bool:
+    def __call__(self, node: Json, resource: Json = None, root: Json = None, resolve: Resolve | None = None) -> bool:
         """Whether it is kept; an empty result keeps it. Raises FhirPathError where the data does not allow an answer."""
         around = Surroundings(self._type, node, resource, root, resolve) if self._looks_around else None
         try:
@@ -72,7 +67,7 @@ def compile_fast(expression: str, type_name: str, definitions: Definitions | Non
         branches = conditions.branches.of(syntax, type_name)
     except Dynamic:
         return Extract(None, _general(syntax, type_name, model))
-    return Extract(frozenset(one.type for one in branches), _joined([_tagged(one) for one in branches]))
+    return Extract(frozenset(one.type for one in branches), joined([tagged(one) for one in branches]))
 
 
 def compile_invariant(expression: str, type_name: str, definitions: Definitions | None = None) -> Invariant:
@@ -84,36 +79,18 @@ def compile_invariant(expression: str, type_name: str, definitions: Definitions 
     return Invariant(type_name, test, looks_around=conditions.looks_around)
 
 
-def _boolean(test: Test) -> Run:
-    def run(node: Json, around: Surroundings | None) -> Sequence[Typed]:
+def _boolean(test: Test) -> Tagged:
+    def run(node: Json, around: Surroundings | None) -> list[Typed]:
         found = test(node, around)
         return [] if found is None else [("boolean", found)]
 
     return run
 
 
-def _tagged(branch: Branch) -> Run:
-    run, name = branch.run, branch.type
-    if name in ANY_RESOURCE:
-        return lambda node, around: [(concrete_type(name, one), one) for one in run(node, around)]
-
-    def tagged(node: Json, around: Surroundings | None) -> Sequence[Typed]:
-        found = run(node, around)
-        return [(name, one) for one in found] if found else []
-
-    return tagged
-
-
-def _joined(runs: list[Run]) -> Run:
-    if len(runs) == 1:
-        return runs[0]
-    return lambda node, around: [one for run in runs for one in run(node, around)]
-
-
-def _general(syntax: Syntax, type_name: str, model: Model) -> Run:
+def _general(syntax: Syntax, type_name: str, model: Model) -> Tagged:
     evaluate = compiled(syntax, model, strict=False)
 
-    def run(node: Json, _: Surroundings | None) -> Sequence[Typed]:
+    def run(node: Json, _: Surroundings | None) -> list[Typed]:
         environment = Surroundings(type_name, node, node, node, None).environment(model)
         found = evaluate(Frame(environment, [environment.context]))
         return [(_name(item, model), item.value if type(item) is Node else item) for item in found]

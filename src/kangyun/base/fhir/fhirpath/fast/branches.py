@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ..frame import Environment, Resolve
-from ..model import Child, Model, Property
-from ..parser import type_name
-from ..syntax import Binary, Call, Indexer, Literal, Member, Special, Syntax, TypeName, TypeOperation, Variable
-from ..values import Json, Node, concrete
+from kangyun.base.fhir.fhirpath.frame import Environment, Resolve
+from kangyun.base.fhir.fhirpath.model import Child, Model, Property
+from kangyun.base.fhir.fhirpath.parser import type_name
+from kangyun.base.fhir.fhirpath.syntax import (
+    Binary,
+    Call,
+    Indexer,
+    Literal,
+    Member,
+    Special,
+    Syntax,
+    TypeName,
+    TypeOperation,
+    Variable,
+)
+from kangyun.base.fhir.fhirpath.values import Json, Node, concrete
 
 Run: TypeAlias = "Callable[[Json, Surroundings | None], Sequence[Json]]"
 Test: TypeAlias = "Callable[[Json, Surroundings | None], bool | None]"
@@ -58,11 +69,23 @@ def node_of(type_name: str, value: Json, *, primitive: bool) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """``run`` gives the values of one type; ``seen`` also counts a primitive that has only extensions."""
+    """``run`` gives the values of one type; ``seen`` also counts a primitive that has only extensions.
+
+    ``steps`` are the properties of a plain path from the node itself; None for every other branch.
+    """
 
     type: str
     run: Run
     seen: Run
+    steps: tuple[Step, ...] | None = None
+
+
+class Step(NamedTuple):
+    """One look-up: ``gaps`` tells that a list may hold null, where a primitive has only extensions."""
+
+    key: str
+    repeats: bool
+    gaps: bool
 
 
 class Branches:
@@ -99,7 +122,7 @@ class Branches:
                 raise Dynamic
 
     def _first(self, name: str, here: str) -> list[Branch]:
-        start = Branch(here, itself, itself)
+        start = Branch(here, itself, itself, ())
         if name[:1].isupper() and self._model.knows(name):
             return [start] if self._model.is_kind(here, name) else []
         return self._children([start], name)
@@ -197,9 +220,9 @@ def _of_resource_type(source: Branch, name: str) -> Branch:
 
 def _step(source: Branch, child: Child, found: Property) -> Branch:
     run = _get(source.run, found, repeats=child.repeats)
-    if not found.primitive:
-        return Branch(found.type, run, run)
-    return Branch(found.type, run, _present(source.run, found.key))
+    seen = _present(source.run, found.key) if found.primitive else run
+    steps = None if source.steps is None else (*source.steps, Step(found.key, child.repeats, found.primitive))
+    return Branch(found.type, run, seen, steps)
 
 
 def _get(source: Run, found: Property, *, repeats: bool) -> Run:
@@ -261,4 +284,8 @@ def _with_extras(value: Any, extra: Any) -> Sequence[Json]:
         return (extra if value is None else value,)
     values = [*(value or ()), *[None] * (len(extra) - len(value or ()))]
     extras = [*extra, *[None] * (len(values) - len(extra))]
-    return [one if one is not None else other for one, other in zip(values, extras, strict=True) if one is not None or other is not None]
+    return [
+        one if one is not None else other
+        for one, other in zip(values, extras, strict=True)
+        if one is not None or other is not None
+    ]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ..comparison import compare, equal, key
-from ..compiler import compiled
-from ..errors import FhirPathError
-from ..frame import Environment, Frame
-from ..functions.strings import pattern
-from ..functions.types import check_type
-from ..model import Model
-from ..parser import type_name
-from ..references import type_in
-from ..syntax import Binary, Call, Literal, Syntax, TypeName, TypeOperation, Variable
-from ..values import CONVERSIONS, Item, Json, Node, truth
-from ..compiler import TERMINOLOGY
+from kangyun.base.fhir.fhirpath.comparison import compare, equal, key
+from kangyun.base.fhir.fhirpath.compiler import TERMINOLOGY, compiled
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Environment, Frame
+from kangyun.base.fhir.fhirpath.functions.strings import pattern
+from kangyun.base.fhir.fhirpath.functions.types import check_type
+from kangyun.base.fhir.fhirpath.model import Model
+from kangyun.base.fhir.fhirpath.parser import type_name
+from kangyun.base.fhir.fhirpath.references import type_in
+from kangyun.base.fhir.fhirpath.syntax import Binary, Call, Literal, Syntax, TypeName, TypeOperation, Variable
+from kangyun.base.fhir.fhirpath.values import CONVERSIONS, Item, Json, truth
+
 from .branches import ANY_RESOURCE, Branch, Branches, Dynamic, Run, Surroundings, Test, itself, node_of
 
 Values: TypeAlias = "Callable[[Json, Surroundings | None], Sequence[Item]]"
@@ -131,7 +131,9 @@ class Conditions:
         run, seen = sources[0].run, sources[0].seen
         if not self._model.is_primitive(sources[0].type):
             return lambda _, __: False
-        return lambda node, around: len(run(node, around)) == 1 == len(seen(node, around)) and not isinstance(run(node, around)[0], dict)
+        return lambda node, around: (
+            len(run(node, around)) == 1 == len(seen(node, around)) and not isinstance(run(node, around)[0], dict)
+        )
 
     def _is_distinct(self, call: Call, here: str) -> Test:
         values = self._values_of(self._sources(call, here))
@@ -257,7 +259,9 @@ class Conditions:
         value = _literal(syntax)
         if value is not None:
             return lambda _, __: (value,)
-        if isinstance(syntax, Call) and syntax.name == "count" or isinstance(syntax, Binary) and syntax.operator == "+":
+        if (isinstance(syntax, Call) and syntax.name == "count") or (
+            isinstance(syntax, Binary) and syntax.operator == "+"
+        ):
             number = self._number(syntax, here)
             return lambda node, around: (number(node, around),)
         return self._values_of(self.branches.of(syntax, here))

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeAlias
 
-from .. import quantity
-from ..frame import Frame
-from ..quantity import Quantity, parse_quantity
-from ..temporal import Date, DateTime, Time, parse_datetime, parse_time
-from ..values import Item, Node, expect, singleton
+from kangyun.base.fhir.fhirpath import quantity
+from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.quantity import Quantity, parse_quantity
+from kangyun.base.fhir.fhirpath.temporal import Date, DateTime, Time, parse_datetime, parse_time
+from kangyun.base.fhir.fhirpath.values import Item, Node, expect, singleton
+
 from .registry import FUNCTIONS, Function, Items
 
 Convert: TypeAlias = Callable[[Item], "Item | None"]
@@ -123,8 +124,8 @@ def _register(name: str, convert: Convert) -> None:
 def _in_unit(value: Item | None, unit: Items | None) -> Item | None:
     if unit is None or not isinstance(value, Quantity):
         return value
-    code = expect(unit, str, "a unit")
-    return quantity.converted(value, quantity.CALENDAR_WORDS.get(code, code)) if code else value
+    code: str | None = expect(unit, str, "a unit")
+    return value if code is None else quantity.converted(value, quantity.CALENDAR_WORDS.get(code, code))
 
 
 for _name, _convert in CONVERSIONS.items():

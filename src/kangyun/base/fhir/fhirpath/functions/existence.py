@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..comparison import distinct, key
-from ..errors import FhirPathError
-from ..frame import Evaluate, Frame
-from ..values import system, truth
+from kangyun.base.fhir.fhirpath.comparison import distinct, key
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Evaluate, Frame
+from kangyun.base.fhir.fhirpath.values import system, truth
+
 from .registry import Items, function, lazy
 
 

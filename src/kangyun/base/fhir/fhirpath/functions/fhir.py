@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..errors import FhirPathError
-from ..frame import Environment, Frame
-from ..references import type_in
-from ..values import Item, Node, child_nodes, concrete, expect, system
-from ..xhtml import is_safe_narrative
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Environment, Frame
+from kangyun.base.fhir.fhirpath.references import type_in
+from kangyun.base.fhir.fhirpath.values import Item, Node, child_nodes, concrete, expect, system
+from kangyun.base.fhir.fhirpath.xhtml import is_safe_narrative
+
 from .registry import Items, function
 
 
@@ -106,7 +107,9 @@ def conforms_to(frame: Frame, items: Items, profile: Items) -> Items:
     name = frame.environment.model.profiled_type(url)
     if name is None:
         raise FhirPathError("the profile of conformsTo() is not known")
-    return [type(items[0]) is Node and items[0].type is not None and frame.environment.model.is_kind(items[0].type, name)]
+    return [
+        type(items[0]) is Node and items[0].type is not None and frame.environment.model.is_kind(items[0].type, name)
+    ]
 
 
 @function("htmlChecks")

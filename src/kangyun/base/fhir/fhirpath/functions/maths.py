@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, DecimalException
 
-from ..errors import FhirPathError
-from ..quantity import Quantity
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.quantity import Quantity
+
 from .registry import on_value
 
 NUMBER = (int, Decimal)

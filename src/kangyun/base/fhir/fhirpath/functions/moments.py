@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from ..comparison import decimals
-from ..errors import FhirPathError
-from ..frame import Frame
-from ..quantity import Quantity, comparable
-from ..temporal import Date, DateTime, Time, boundary
-from ..values import expect, singleton
+from kangyun.base.fhir.fhirpath.comparison import decimals
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.quantity import Quantity, comparable
+from kangyun.base.fhir.fhirpath.temporal import Date, DateTime, Time, boundary
+from kangyun.base.fhir.fhirpath.values import expect, singleton
+
 from .registry import Items, function
 
 WIDE = Context(prec=80)

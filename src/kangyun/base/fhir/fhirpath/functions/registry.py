@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..frame import Frame
-from ..values import Item, expect
+from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.values import Item, expect
 
 Items: TypeAlias = list[Item]
 Apply: TypeAlias = Callable[..., Items]
@@ -45,7 +45,9 @@ def _register(name: str, least: int, most: int | None, *, lazy: bool) -> Callabl
     return register
 
 
-def on_value(name: str, kind: type | tuple[type, ...], least: int = 0, most: int | None = None) -> Callable[[Callable[..., Item | None]], None]:
+def on_value(
+    name: str, kind: type | tuple[type, ...], least: int = 0, most: int | None = None
+) -> Callable[[Callable[..., Item | None]], None]:
     """Register a function of one value of the given type: an empty input or argument makes an empty result.
 
     The function gets the value and its arguments as system values and returns one value, or None for empty.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Hashable
 
-from ..comparison import compare, distinct, key
-from ..errors import FhirPathError
-from ..frame import Evaluate, Frame
-from ..values import Item, Node, all_children, expect, singleton, truth
+from kangyun.base.fhir.fhirpath.comparison import compare, distinct, key
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Evaluate, Frame
+from kangyun.base.fhir.fhirpath.values import Item, Node, all_children, expect, singleton, truth
+
 from .registry import Items, function, lazy
 
 
@@ -31,7 +32,12 @@ def repeat(frame: Frame, items: Items, projection: Evaluate) -> Items:
     found: Items = []
     level = items
     while level:
-        level = [made for index, item in enumerate(level) for made in projection(frame.inner(item, index)) if _is_new(made, seen)]
+        level = [
+            made
+            for index, item in enumerate(level)
+            for made in projection(frame.inner(item, index))
+            if _is_new(made, seen)
+        ]
         found += level
     return found
 
@@ -162,7 +168,10 @@ def trace(_: Frame, items: Items, *__: Evaluate) -> Items:
 
 def sort(frame: Frame, items: Items, criteria: list[tuple[bool, Evaluate]]) -> Items:
     """The items in order of the criteria (descending, key), the natural order without any; nothing comes first."""
-    rows = [([key_of(frame.inner(item, index)) for _, key_of in criteria] or [[item]], item) for index, item in enumerate(items)]
+    rows = [
+        ([key_of(frame.inner(item, index)) for _, key_of in criteria] or [[item]], item)
+        for index, item in enumerate(items)
+    ]
     downwards = [descending for descending, _ in criteria] or [False]
 
     def order(left: tuple[list[Items], Item], right: tuple[list[Items], Item]) -> int:
@@ -180,5 +189,3 @@ def _order(left: Items, right: Items, *, descending: bool) -> int:
     if one is None or other is None:
         return (one is not None) - (other is not None)
     return (compare(one, other) or 0) * (-1 if descending else 1)
-
-

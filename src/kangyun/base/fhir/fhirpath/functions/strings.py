@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Callable
 
-from ..errors import FhirPathError
-from ..frame import Frame
-from ..values import expect
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.values import expect
+
 from .registry import Items, function, on_value
 
 
@@ -137,7 +138,7 @@ def split(_: Frame, items: Items, separator: Items) -> Items:
 def join(_: Frame, items: Items, separator: Items | None = None) -> Items:
     """All texts as one."""
     by = expect(separator or [], str, "the separator of join()") or ""
-    texts = [expect([item], str, "every item of join()") for item in items]
+    texts = [str(expect([item], str, "every item of join()")) for item in items]
     return [by.join(texts)] if texts else []
 
 

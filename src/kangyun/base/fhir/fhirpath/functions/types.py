@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..errors import FhirPathError
-from ..frame import Frame
-from ..model import SYSTEM_TYPES, Model
-from ..syntax import TypeName
-from ..values import Item, Node, system, type_of
+from kangyun.base.fhir.fhirpath.errors import FhirPathError
+from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.model import SYSTEM_TYPES, Model
+from kangyun.base.fhir.fhirpath.syntax import TypeName
+from kangyun.base.fhir.fhirpath.values import Item, Node, system, type_of
+
 from .registry import Items, function
 
 
