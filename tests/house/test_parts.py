@@ -11,7 +11,7 @@ from tests.house.house import ROOM_FLOORS, ROOT, SOURCE, copy_of_the_house, plan
 
 PARTS = {
     "README.md", "__init__", "model", "rules", "decisions", "gateways", "queries", "actions", "reactions", "api",
-    "pages", "templates", "locale", "migrations", "tests",
+    "pages", "templates", "static", "locale", "migrations", "tests",
 }
 NEEDED = {"README.md", "__init__", "model", "decisions", "actions", "tests"}
 NEEDED_IN_PORTALS = {"README.md", "__init__", "pages", "tests"}
