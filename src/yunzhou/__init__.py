@@ -1,1 +1,1 @@
-"""Yunzhou 云州: a simulated city that speaks to the platform from outside."""
+"""Yunzhou 云州: a made-up city that speaks to a health platform from outside, through public protocols only."""

@@ -1,0 +1,181 @@
+"""A body: the levels of its laboratory items and vital signs through the years, and what one measures of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from random import Random
+from typing import cast
+
+from yunzhou import chance, illness, laboratory
+from yunzhou.illness import Course
+from yunzhou.laboratory import Item, Result
+from yunzhou.people import Person
+
+Effects = dict[str, tuple[float, float]]
+Drawn = dict[str, float]
+
+
+class Body:
+    """The body of a person: `level` is the truth of a day, `measure` what the laboratory prints."""
+
+    def __init__(self, seed: int, person: Person) -> None:
+        self.person = person
+        self.courses: tuple[Course, ...] = illness.courses(seed, person)
+        rng = chance.stream(seed, "body", person.key)
+        self._lots = {key: chance.bounded(rng, 0, 1) for key in laboratory.catalogue().items}
+
+    def active(self, at: datetime) -> list[Course]:
+        """Return the chronic illnesses of that day."""
+        return [course for course in self.courses if course.onset <= at.date()]
+
+    def lot(self, key: str) -> float:
+        """Return where this person stands among the healthy, in spreads."""
+        return self._lots[key]
+
+    def level(self, key: str, at: datetime) -> float:
+        """Return the level of an item without the noise of the day."""
+        item = laboratory.catalogue().items[key]
+        return self._healthy(item, key, at) + self.rise(key, at)
+
+    def rise(self, key: str, at: datetime) -> float:
+        """Return what the chronic illnesses add to an item."""
+        return sum(course.rise(key, at.date()) for course in self.courses)
+
+    def _healthy(self, item: Item, key: str, at: datetime) -> float:
+        age = self.person.age(at.date())
+        women = item.women if self.person.sex == "female" and age >= 14 else 0.0
+        children = item.children * max(0.0, 1 - age / 16)
+        aging = item.aging * (max(age, 18.0) - 40) if age >= 18 else 0.0
+        winter = item.season * math.cos((at.timetuple().tm_yday - 15) / 365.25 * 2 * math.pi)
+        return item.mean + women + children + aging + winter + self._lots[key] * item.spread
+
+    def measure(self, keys: Iterable[str], at: datetime, rng: Random, effects: Effects) -> list[Result]:
+        """Measure items of one sample; `effects` are those of an acute illness, as mean and spread."""
+        drawn: Drawn = {}
+        found = [self._one(key, at, rng, effects, drawn) for key in keys]
+        return [result for result in found if result]
+
+    def _one(self, key: str, at: datetime, rng: Random, effects: Effects, drawn: Drawn) -> Result | None:
+        item = laboratory.catalogue().items[key]
+        age = self.person.age(at.date())
+        if age < item.from_age:
+            return None
+        if item.words:
+            return laboratory.finding(key, self._word(item, key, at, rng), at)
+        value = DERIVED[item.derived](Sample(self, drawn, at, rng)) if item.derived else self._drawn(item, key, at, rng)
+        if key in effects:
+            value += chance.bounded(rng, *effects[key])
+        drawn[key] = max(item.floor, min(item.ceiling, value))
+        return laboratory.result(key, drawn[key], self.person.sex, age, at)
+
+    def _drawn(self, item: Item, key: str, at: datetime, rng: Random) -> float:
+        level = self.level(key, at)
+        return level + chance.bounded(rng, 0, item.noise * max(1.0, level / (item.mean or 1)))
+
+    def _word(self, item: Item, key: str, at: datetime, rng: Random) -> str:
+        if key == "uglu" and self.level("glu", at) > 10:
+            return "2+"
+        if key == "constitution":
+            # A constitution belongs to the person: it is drawn from the person's lot, not from the day.
+            rng = Random(self.lot(key))
+        return chance.weighted(rng, list(item.words.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a derived item is computed from: the body, and what was already drawn from the same sample."""
+
+    body: Body
+    drawn: Drawn
+    at: datetime
+    rng: Random
+
+
+def _numbers(name: str) -> dict[str, float]:
+    return cast("dict[str, float]", laboratory.catalogue().formulas[name])
+
+
+def _rbc(sample: Sample) -> float:
+    haemoglobin = sample.drawn.get("hgb") or sample.body.level("hgb", sample.at)
+    return haemoglobin / (
+        _numbers("rbc")["haemoglobin_per_cell"] + chance.bounded(sample.rng, 0, _numbers("rbc")["noise"])
+    )
+
+
+def _hct(sample: Sample) -> float:
+    haemoglobin = sample.drawn.get("hgb") or sample.body.level("hgb", sample.at)
+    return haemoglobin * _numbers("hct")["per_haemoglobin"] + chance.bounded(sample.rng, 0, _numbers("hct")["noise"])
+
+
+def _lymph(sample: Sample) -> float:
+    numbers = _numbers("lymph")
+    neutrophils = sample.drawn.get("neut") or sample.body.level("neut", sample.at)
+    return max(2.0, numbers["rest"] - neutrophils + chance.bounded(sample.rng, 0, numbers["noise"]))
+
+
+def _a1c(sample: Sample) -> float:
+    """Return HbA1c from the mean glucose (ADAG study); it follows the level, not the sample of the day."""
+    numbers = _numbers("a1c")
+    mean = sample.body.level("glu", sample.at) * numbers["mean_over_fasting"]
+    return (mean + numbers["offset"]) / numbers["slope"] + chance.bounded(sample.rng, 0, numbers["noise"])
+
+
+@lru_cache(maxsize=1)
+def _ckd_epi() -> dict[str, tuple[float, float, float]]:
+    numbers = laboratory.catalogue().formulas["ckd_epi"]
+    return {sex: cast("tuple[float, float, float]", numbers[sex]) for sex in ("male", "female")}
+
+
+def _egfr(sample: Sample) -> float:
+    """Return the filtration rate by the CKD-EPI equation of 2021 from serum creatinine."""
+    numbers = _numbers("ckd_epi")
+    kappa, alpha, factor = _ckd_epi()[sample.body.person.sex]
+    ratio = (sample.drawn.get("crea") or sample.body.level("crea", sample.at)) / numbers["umol_per_mg"] / kappa
+    low, high = min(ratio, 1.0) ** alpha, max(ratio, 1.0) ** numbers["above"]
+    return numbers["scale"] * low * high * numbers["year"] ** sample.body.person.age(sample.at.date()) * factor
+
+
+def _height(sample: Sample) -> float:
+    numbers = laboratory.catalogue().formulas["height"]
+    mean, spread = cast("tuple[float, float]", numbers[sample.body.person.sex])
+    birth, grown, lost = (cast("float", numbers[key]) for key in ("birth", "grown", "lost_per_decade_from_50"))
+    age = sample.body.person.age(sample.at.date())
+    adult = mean + spread * sample.body.lot("height")
+    return birth + (adult - birth) * min(1.0, age / grown) ** 0.65 - lost * max(0.0, age - 50) / 10
+
+
+def _bmi(sample: Sample) -> float:
+    numbers = _numbers("bmi")
+    age = sample.body.person.age(sample.at.date())
+    adult = numbers["mean"] + numbers["spread"] * sample.body.lot("bmi") + sample.body.rise("bmi", sample.at)
+    adult += numbers["drift"] * (max(18.0, min(age, 60.0)) - 40)
+    grown = max(0.0, min(1.0, (age - 8) / 10))
+    return numbers["child"] + (adult - numbers["child"]) * grown
+
+
+def _weight(sample: Sample) -> float:
+    height = sample.drawn.get("height") or _height(sample)
+    noise = chance.bounded(sample.rng, 0, _numbers("bmi")["noise"])
+    return (_bmi(sample) + noise) * (height / 100) ** 2
+
+
+def _printed_bmi(sample: Sample) -> float:
+    height = sample.drawn.get("height") or _height(sample)
+    weight = sample.drawn.get("weight") or _weight(sample)
+    return weight / (height / 100) ** 2
+
+
+DERIVED: dict[str, Callable[[Sample], float]] = {
+    "rbc": _rbc,
+    "hct": _hct,
+    "lymph": _lymph,
+    "a1c": _a1c,
+    "egfr": _egfr,
+    "height": _height,
+    "weight": _weight,
+    "bmi": _printed_bmi,
+}

@@ -1,0 +1,42 @@
+"""The city: all its messages as one stream, household block by household block, each block in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from yunzhou import households, story
+from yunzhou.messages import Message
+from yunzhou.plans import CHINA
+from yunzhou.story import Window
+
+# One block is held in memory at a time: some ten thousand messages. A small city is one block, so its history runs in true order.
+BLOCK = 250
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """What is simulated: so many residents by that seed, in that window."""
+
+    seed: int
+    residents: int
+    window: Window
+
+    def messages(self) -> Iterator[Message]:
+        """Yield all messages; those of one household are always in order of time."""
+        households_left = households.population(self.seed, self.residents)
+        while block := list(islice(households_left, BLOCK)):
+            told = [message for home in block for message in story.of_household(self.seed, home, self.window)]
+            yield from sorted(told, key=lambda message: message.at)
+
+
+def window(years: int, until: datetime, faults: float = 1.0) -> Window:
+    """Return the window from the first of January, so many calendar years back, to `until`."""
+    return Window(datetime(until.year - years + 1, 1, 1, tzinfo=CHINA), until, faults)
+
+
+def midnight(now: datetime) -> datetime:
+    """Return the beginning of that day in China."""
+    return now.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)

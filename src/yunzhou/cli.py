@@ -1,0 +1,114 @@
+"""The command `yunzhou`: send, generate, score."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from yunzhou.city import City, midnight, window
+from yunzhou.generate import generate
+from yunzhou.plans import CHINA
+from yunzhou.run import Options, Run
+from yunzhou.score import Reader, read_truth, score
+from yunzhou.send import Target
+
+
+class Arguments(argparse.Namespace):
+    """What the command line says."""
+
+    command: str
+    residents: int
+    seed: int
+    years: int
+    until: datetime
+    faults: float
+    mllp: tuple[str, int]
+    fhir: str
+    token: str
+    rate: float
+    connections: int
+    truth: Path | None
+    live: bool
+    history: bool
+    out: Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return 0, or 1 if something was lost, doubled or refused without need."""
+    arguments = _parser().parse_args(argv, namespace=Arguments())
+    city = City(arguments.seed, arguments.residents, window(arguments.years, arguments.until, arguments.faults))
+    if arguments.command == "generate":
+        print(json.dumps(generate(city, arguments.out), ensure_ascii=False))
+        return 0
+    with contextlib.suppress(KeyboardInterrupt):
+        return asyncio.run(_send(city, arguments) if arguments.command == "send" else _score(arguments))
+    return 130
+
+
+async def _send(city: City, arguments: Arguments) -> int:
+    host, port = arguments.mllp
+    target = Target(host, port, arguments.fhir, arguments.token, arguments.connections, arguments.rate)
+    options = Options(history=arguments.history, live=arguments.live, truth=arguments.truth)
+    run = Run(city, target, options)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.stop)
+    return await run.run()
+
+
+async def _score(arguments: Arguments) -> int:
+    if not arguments.truth:
+        print("yunzhou score needs --truth FILE", file=sys.stderr)
+        return 2
+    result = await score(read_truth(arguments.truth), Reader(arguments.fhir, arguments.token))
+    print(result.table())
+    return 0 if result.perfect else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yunzhou", description="The simulated city of Yunzhou 云州 / 模拟城市云州")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="send|generate|score")
+    send = commands.add_parser("send", help="send the messages of the city over MLLP and FHIR / 发送消息")
+    files = commands.add_parser("generate", help="write the messages and the truth as files / 生成文件")
+    read = commands.add_parser("score", help="read back over FHIR and compare with the truth / 对照真值评分")
+    for command in (send, files, read):
+        _city(command)
+    files.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    send.add_argument(
+        "--mllp", type=_address, default=("127.0.0.1", 2575), metavar="HOST:PORT", help="where HL7 v2 is received"
+    )
+    send.add_argument("--rate", type=float, default=0.0, help="messages a second at most; 0: as fast as they are taken")
+    send.add_argument("--connections", type=int, default=1, help="connections of each hospital (default 1)")
+    send.add_argument("--live", action="store_true", help="go on with the visits of today until stopped")
+    send.add_argument("--no-history", dest="history", action="store_false", help="begin with today")
+    for command in (send, read):
+        command.add_argument("--fhir", default="http://127.0.0.1:8000/fhir", metavar="URL", help="base of the FHIR API")
+        command.add_argument("--token", default="", help="bearer token for the FHIR API")
+        command.add_argument("--truth", type=Path, metavar="FILE", help="truth file (NDJSON)")
+    return parser
+
+
+def _city(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--residents", type=int, default=300, metavar="N", help="residents (default 300)")
+    command.add_argument("--seed", type=int, default=1, help="the same seed gives the same city (default 1)")
+    command.add_argument("--years", type=int, default=3, help="calendar years of history (default 3)")
+    command.add_argument("--until", type=_day, default=midnight(datetime.now(CHINA)), metavar="YYYY-MM-DD",
+                         help="end of the history (default: today)")  # fmt: skip
+    command.add_argument("--faults", type=float, default=1.0, help="factor on the share of wrong messages; 0: none")
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "127.0.0.1", int(port)
+
+
+def _day(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""A message on its way to the platform, and the facts of the truth that it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Fact = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message. `id` is the control id (HL7) or the bundle's own name; `body` the bytes as they travel.
+
+    `expected` is stored, or refused for messages that are wrong on purpose, with the `reason`. A message may not be sent
+    before the earlier messages of its `household` were answered.
+    """
+
+    id: str
+    institution: int
+    transport: str
+    at: datetime
+    household: int
+    body: bytes
+    kind: str
+    expected: str = "stored"
+    reason: str = ""
+    facts: list[Fact] = field(default_factory=list)
+
+    def fact(self) -> Fact:
+        """Return the fact of the message itself."""
+        return {
+            "fact": "message", "id": self.id, "institution": self.institution, "transport": self.transport,
+            "kind": self.kind, "at": self.at.isoformat(), "expected": self.expected, "reason": self.reason,
+        }  # fmt: skip

@@ -1,0 +1,155 @@
+"""Sends the messages of the city over real connections, and counts what the platform answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+from yunzhou.messages import Message
+from yunzhou.mllp import Answer, Link
+from yunzhou.transactions import FhirLink
+
+Heard = Callable[[Message, Answer], None]
+QUEUE = 400
+CHUNK = 200
+
+
+class Way(Protocol):
+    """A connection to the platform."""
+
+    sent: int
+    reconnects: int
+
+    async def send(self, name: str, body: bytes, /) -> Answer:
+        """Send until answered."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the platform is; `connections` of each hospital, `rate` in messages a second of all together, 0 for no limit."""
+
+    host: str
+    port: int
+    fhir: str
+    token: str = ""
+    connections: int = 1
+    rate: float = 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was answered, by institution and code; `surprises` are answers that were not expected."""
+
+    answers: Counter[tuple[int, str, str]] = field(default_factory=Counter[tuple[int, str, str]])
+    surprises: list[tuple[Message, Answer]] = field(default_factory=list[tuple[Message, Answer]])
+
+    def hear(self, message: Message, answer: Answer) -> None:
+        """Count an answer."""
+        self.answers[(message.institution, message.transport, answer.code)] += 1
+        if answer.stored != (message.expected == "stored"):
+            self.surprises.append((message, answer))
+
+    @property
+    def total(self) -> int:
+        """How many messages were answered."""
+        return sum(self.answers.values())
+
+
+@dataclass(slots=True)
+class _Order:
+    """A message in a lane: it waits for `before`, the household's message ahead of it, and tells `done` when it is answered."""
+
+    message: Message
+    before: asyncio.Event | None
+    done: asyncio.Event
+
+
+class Sender:
+    """Sends messages in lanes: one for each connection of an institution, in order of time for every household."""
+
+    def __init__(self, target: Target, heard: Heard) -> None:
+        self.target, self.heard = target, heard
+        self.links: list[Way] = []
+        self._queues: dict[tuple[int, int], asyncio.Queue[_Order]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last: dict[int, asyncio.Event] = {}
+
+    async def send_all(self, messages: Iterable[Message]) -> None:
+        """Send everything and wait for the last answer."""
+        iterator = iter(messages)
+        # The city is thought up in a thread, so that connections are served meanwhile.
+        while chunk := await asyncio.to_thread(_take, iterator):
+            for message in chunk:
+                await self.put(message)
+                if self.target.rate:
+                    await asyncio.sleep(1 / self.target.rate)
+        await self.drain()
+
+    async def put(self, message: Message) -> None:
+        """Queue one message; waits while its lane is full."""
+        done = asyncio.Event()
+        before = self._last.get(message.household)
+        self._last[message.household] = done
+        await self._lane(message).put(_Order(message, before, done))
+        self._raise_broken()
+
+    async def drain(self) -> None:
+        """Wait until all queued messages are answered."""
+        joins = [asyncio.ensure_future(queue.join()) for queue in self._queues.values()]
+        finished = asyncio.gather(*joins)
+        await asyncio.wait([finished, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        self._raise_broken()
+        await finished
+
+    async def close(self) -> None:
+        """End the lanes and close their connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for link in self.links:
+            await link.close()
+
+    def _raise_broken(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    def _lane(self, message: Message) -> asyncio.Queue[_Order]:
+        key = (message.institution, message.household % self.target.connections)
+        if key not in self._queues:
+            self._queues[key] = asyncio.Queue(QUEUE)
+            self._tasks.append(asyncio.create_task(self._work(self._queues[key])))
+        return self._queues[key]
+
+    async def _work(self, queue: asyncio.Queue[_Order]) -> None:
+        ways: dict[str, Way] = {
+            "mllp": Link(self.target.host, self.target.port),
+            "fhir": FhirLink(self.target.fhir, self.target.token),
+        }
+        self.links.extend(ways.values())
+        while True:
+            order = await queue.get()
+            if order.before:
+                await order.before.wait()
+            answer = await ways[order.message.transport].send(order.message.id, order.message.body)
+            self._settle(order)
+            self.heard(order.message, answer)
+            queue.task_done()
+
+    def _settle(self, order: _Order) -> None:
+        order.done.set()
+        if self._last.get(order.message.household) is order.done:
+            del self._last[order.message.household]
+
+
+def _take(messages: Iterator[Message]) -> list[Message]:
+    return list(islice(messages, CHUNK))
