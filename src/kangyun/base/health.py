@@ -54,9 +54,10 @@ async def live(_request: Request) -> Response:
 
 
 def ready(checks: Mapping[str, Check]) -> Callable[[Request], Awaitable[Response]]:
-    """GET /health/ready: 200 when every check is ok, else 503; the body names each check with its answer."""
+    """The endpoint that runs these checks."""
 
     async def endpoint(_request: Request) -> Response:
+        """GET /health/ready: 200 when every check is ok, else 503; the body names each check with its answer."""
         answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
         report = dict(zip(checks, answers, strict=True))
         good = all(answer == "ok" for answer in answers)
