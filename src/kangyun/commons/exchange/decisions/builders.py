@@ -1,0 +1,183 @@
+"""What a segment becomes: the flat map gives its elements, the function here gives references and identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kangyun.commons.exchange.decisions import reports, visits
+from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Sheet
+from kangyun.commons.exchange.decisions.maps import segment_map
+from kangyun.commons.exchange.decisions.message import Segment
+from kangyun.commons.exchange.decisions.people import identifiers
+from kangyun.commons.exchange.decisions.values import place
+from kangyun.commons.exchange.model import RAW_SYSTEM, Fault
+
+# A message about the person needs no visit; one about a visit does.
+_VISITLESS = {"A08", "A28", "A31", "R01"}
+
+
+def patient(segment: Segment, sheet: Sheet) -> None:
+    """PID to Patient. Raises Fault when a second PID makes it unclear whose message this is."""
+    if sheet.patients and len(sheet.merged) < len(sheet.patients):
+        raise Fault("exchange.two-patients", "PID", code="100", occurrence=2)
+    sheet.patients.append(described(segment, sheet))
+
+
+def described(segment: Segment, sheet: Sheet) -> dict[str, Any]:
+    """The Patient of a PID; each identifier once. Raises Fault when it has none."""
+    found = segment_map("pid", sheet.sender).apply(segment, sheet)
+    unique = {(one["system"], one["value"]): one for one in reversed(found.get("identifier", []))}
+    if not unique:
+        raise Fault("exchange.no-identifier", "PID-3", code="101")
+    found["identifier"] = list(reversed(unique.values()))
+    # A date of death says more than the bare flag; both cannot stand.
+    if "deceasedDateTime" in found:
+        found.pop("deceasedBoolean", None)
+    if "multipleBirthInteger" in found:
+        found.pop("multipleBirthBoolean", None)
+    return found
+
+
+def merge(segment: Segment, sheet: Sheet) -> None:
+    """MRG: the identifiers that the resident of the PID before it replaces. Raises Fault."""
+    if len(sheet.merged) >= len(sheet.patients):
+        raise Fault("exchange.missing-segment", "PID", {"segment": "PID"}, code="100")
+    old = identifiers(segment, 1, sheet, {"type": "MR"})
+    if not old:
+        raise Fault("exchange.missing-field", "MRG-1", code="101")
+    sheet.merged.append(old)
+
+
+def related(segment: Segment, sheet: Sheet) -> None:
+    """NK1 to RelatedPerson: who it is follows from NK1-33, else from the name and the kinship."""
+    person = segment_map("nk1", sheet.sender).apply(segment, sheet)
+    if len(person) == 1:
+        return
+    person["patient"] = sheet.subject
+    own = segment.text(33) or "^".join([*segment.parts(segment.raw(2))[:2], segment.text(3)])
+    sheet.add(person, RESIDENT, sheet.sender.key, own)
+
+
+def visit(segment: Segment, sheet: Sheet) -> None:
+    """PV1 to Encounter, with status, period and places by the event."""
+    encounter = segment_map("pv1", sheet.sender).apply(segment, sheet)
+    event = sheet.message.event
+    seed = _visit_seed(encounter, sheet)
+    if seed is None:
+        if event in _VISITLESS:
+            return
+        raise Fault("exchange.no-visit", "PV1-19", code="101")
+    encounter["subject"] = sheet.subject
+    encounter["serviceProvider"] = sheet.organization()
+    visits.begin(encounter, event, sheet.occurred, place(segment, 3, sheet, {}))
+    mentioned = event == "R01"
+    sheet.visit = sheet.add(encounter, *seed, join="visit", event="" if mentioned else sheet.occurred)
+
+
+def _visit_seed(encounter: dict[str, Any], sheet: Sheet) -> tuple[str, ...] | None:
+    numbers = encounter.get("identifier", [])
+    if numbers:
+        return numbers[0]["system"], numbers[0]["value"]
+    start = encounter.get("period", {}).get("start")
+    if start and sheet.message.event != "R01":
+        return RESIDENT, sheet.sender.key, start
+    if sheet.message.event in {"A01", "A04"}:
+        return RESIDENT, sheet.sender.key, sheet.occurred
+    return None
+
+
+def reason(segment: Segment, sheet: Sheet) -> None:
+    """PV2-3, the reason of the visit, joins the Encounter."""
+    if sheet.visit is not None:
+        found = segment_map("pv2", sheet.sender).apply(segment, sheet)
+        sheet.visit.resource.update({key: value for key, value in found.items() if key != "resourceType"})
+
+
+def condition(segment: Segment, sheet: Sheet) -> None:
+    """DG1 to Condition of the visit."""
+    found = segment_map("dg1", sheet.sender).apply(segment, sheet)
+    if "code" not in found:
+        text = segment.text(4)
+        if not text:
+            raise Fault("exchange.missing-field", "DG1-3", code="101")
+        found["code"] = {"text": text}
+    found["subject"] = sheet.subject
+    seed = sheet.visit.seed if sheet.visit else (RESIDENT, sheet.sender.key)
+    if sheet.visit:
+        found["encounter"] = sheet.visit.reference
+    coding = found["code"].get("coding") or [{}]
+    draft = sheet.add(found, *seed, str(coding[0].get("code") or found["code"]["text"]))
+    _diagnosed(draft, segment, sheet)
+
+
+def _diagnosed(draft: Draft, segment: Segment, sheet: Sheet) -> None:
+    if segment.text(21) == "D":
+        draft.resource["verificationStatus"] = _status("condition-ver-status", "entered-in-error")
+        draft.resource.pop("clinicalStatus", None)
+        return
+    if sheet.visit is None:
+        return
+    roles = {"A": "AD", "F": "DD", "W": "AD"}
+    role = roles.get(segment.text(6))
+    entry: dict[str, Any] = {"condition": draft.reference}
+    if role:
+        system = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
+        entry["use"] = {"coding": [{"system": system, "code": role}]}
+    sheet.visit.resource.setdefault("diagnosis", []).append(entry)
+
+
+def _status(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{system}", "code": code}]}
+
+
+def allergy(segment: Segment, sheet: Sheet) -> None:
+    """AL1 to AllergyIntolerance."""
+    found = segment_map("al1", sheet.sender).apply(segment, sheet)
+    found["patient"] = sheet.subject
+    for reaction in found.get("reaction", []):
+        if "manifestation" not in reaction:
+            del found["reaction"]
+            break
+    coding = found["code"].get("coding") or [{}]
+    sheet.add(found, RESIDENT, sheet.sender.key, str(coding[0].get("code") or found["code"]["text"]))
+
+
+def coverage(segment: Segment, sheet: Sheet) -> None:
+    """IN1 to Coverage, its payer to the directory."""
+    found = segment_map("in1", sheet.sender).apply(segment, sheet)
+    found["beneficiary"] = sheet.subject
+    name = segment.text(4) or segment.text(2, 2) or segment.text(2)
+    company = segment.text(3) or name
+    if not company:
+        raise Fault("exchange.missing-field", "IN1-3", code="101")
+    content = {"name": name or company}
+    found["payor"] = [sheet.entry("Organization", content, name or company, sheet.sender.key, "payer", company)]
+    sheet.add(found, RESIDENT, sheet.sender.key, company, segment.text(36) or segment.text(2))
+
+
+def provenance(sheet: Sheet, raw_id: int, targets: list[dict[str, str]], recorded: str) -> dict[str, Any]:
+    """Who told us all this: the sending organisation, from the raw message of this number."""
+    system = "http://terminology.hl7.org/CodeSystem"
+    kind = f"{sheet.message.kind}^{sheet.message.event}"
+    return {
+        "resourceType": "Provenance",
+        "target": targets,
+        "recorded": recorded,
+        "activity": {"coding": [{"system": f"{system}/v3-DataOperation", "code": "UPDATE"}], "text": kind},
+        "agent": [{
+            "type": {"coding": [{"system": f"{system}/provenance-participant-type", "code": "author"}]},
+            "who": sheet.organization(),
+        }],
+        "entity": [{
+            "role": "source",
+            "what": {"identifier": {"system": RAW_SYSTEM, "value": str(raw_id)}, "display": kind},
+        }],
+    }  # fmt: skip
+
+
+BUILDERS: dict[str, Callable[[Segment, Sheet], None]] = {
+    "patient": patient, "merge": merge, "related": related, "visit": visit, "reason": reason, "condition": condition,
+    "allergy": allergy, "coverage": coverage, "order": reports.order, "report": reports.report,
+    "result": reports.result, "note": reports.note, "specimen": reports.specimen,
+}  # fmt: skip

@@ -1,0 +1,147 @@
+"""Segment maps: the rows of rules/hl7v2/segments compiled into closures, `target element <- field, converter`.
+
+A row is `{from: PID-8, to: gender, as: code, table: sex}`; other keys are options of the converter. A row without
+`from` gives a constant `value`. `to` is a path such as `period.start` or `reaction.0.description`; what is already
+there stays, lists grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from kangyun.base import rules
+from kangyun.commons.exchange.decisions import people, results, values
+from kangyun.commons.exchange.decisions.drafts import Sheet
+from kangyun.commons.exchange.decisions.message import Segment
+from kangyun.commons.exchange.decisions.senders import Sender
+from kangyun.commons.exchange.model import Fault
+
+_PACKAGE = "kangyun.commons.exchange"
+
+Converter = Callable[[Segment, int, Sheet, dict[str, Any]], Any]
+
+CONVERTERS: dict[str, Converter] = {
+    **values.CONVERTERS,
+    **{
+        function.__name__: function
+        for function in (
+            people.names, people.mother, people.addresses, people.telecoms, people.identifiers, people.social_number,
+            results.result_status, results.interpretations, results.reference_range,
+        )
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMap:
+    """One compiled segment map."""
+
+    segment: str
+    resource: str
+    rows: tuple[_Row, ...]
+
+    def apply(self, segment: Segment, sheet: Sheet) -> dict[str, Any]:
+        """The resource that the segment describes. Raises Fault, naming the field."""
+        resource: dict[str, Any] = {"resourceType": self.resource}
+        for row in self.rows:
+            row.apply(segment, sheet, resource)
+        return resource
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    segment: str
+    field: int
+    path: tuple[str, ...]
+    convert: Converter | None
+    options: dict[str, Any]
+    required: bool
+
+    def apply(self, segment: Segment, sheet: Sheet, resource: dict[str, Any]) -> None:
+        if self.convert is None:
+            put(resource, self.path, self.options["value"])
+            return
+        try:
+            if not segment.raw(self.field) and "empty" not in self.options:
+                found = None
+            else:
+                found = self.convert(segment, self.field, sheet, self.options)
+            if self.required and (found is None or found == []):
+                raise Fault("exchange.missing-field", code="101")
+        except Fault as fault:
+            fault.place = f"{self.segment}-{self.field}"
+            raise
+        if found is not None and found != [] and found != {}:
+            put(resource, self.path, found)
+
+
+def put(resource: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set a value at a path: what is there stays, lists grow, constants are copied by their caller's JSON."""
+    node: Any = resource
+    for step, following in zip(path, path[1:], strict=False):
+        node = _descend(node, step, [] if following.isdecimal() else {})
+    last = path[-1]
+    if isinstance(node, list):
+        node.extend([value] if len(node) <= int(last) else [])
+    elif isinstance(value, list) and isinstance(node.get(last), list):
+        node[last].extend(value)
+    else:
+        node.setdefault(last, value)
+
+
+def _descend(node: Any, step: str, empty: Any) -> Any:
+    if not isinstance(node, list):
+        return node.setdefault(step, empty)
+    while len(node) <= int(step):
+        node.append({})
+    return node[int(step)]
+
+
+def segment_map(name: str, sender: Sender) -> SegmentMap:
+    """The map `rules/hl7v2/segments/<name>.yaml`, with the sender's own rows before it."""
+    rule = rules.load(_PACKAGE, f"hl7v2/segments/{name}.yaml")
+    return compiled(rule, sender)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(rule_file: str, segment: str, resource: str, rows: _Frozen) -> SegmentMap:
+    del rule_file
+    return SegmentMap(segment, resource, tuple(_row(row) for row in rows.items))
+
+
+class _Frozen:
+    """Rows as a cache key: rules are read-only, so the identity of their rows is enough."""
+
+    __slots__ = ("identity", "items")
+
+    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
+        self.items = tuple(items)
+        self.identity = tuple(id(item) for item in self.items)
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and other.identity == self.identity
+
+
+def compiled(rule: rules.Rule, sender: Sender) -> SegmentMap:
+    """A rule compiled for a sender; kept, because it serves thousands of messages a second."""
+    segment, resource = str(rule.body["segment"]), str(rule.body["resource"])
+    own = [row for row in sender.rows if str(row.get("from", "")).startswith(f"{segment}-")]
+    replaced = {str(row["to"]) for row in own if row.get("replace")}
+    rows = [*own, *(row for row in rule.table if str(row["to"]) not in replaced)]
+    return _compiled(str(rule.file), segment, resource, _Frozen(rows))
+
+
+def _row(row: Mapping[str, Any]) -> _Row:
+    options = {key: value for key, value in row.items() if key not in {"from", "to", "as", "required"}}
+    path = tuple(str(row["to"]).split("."))
+    if "from" not in row:
+        return _Row("", 0, path, None, options, required=False)
+    segment, field = str(row["from"]).split("-")
+    required = bool(row.get("required"))
+    return _Row(segment, int(field), path, CONVERTERS[row.get("as", "text")], options, required)

@@ -1,0 +1,63 @@
+"""What is particular to one sender: its zone, language, authorities, codes and rows, from rules/senders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timezone
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from kangyun.base import rules
+from kangyun.commons.exchange.decisions.times import zone_of
+from kangyun.commons.exchange.model import SENDER_SYSTEM
+
+_PACKAGE = "kangyun.commons.exchange"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sender:
+    """One sender as the rules describe it; one object for each, so identity is equality."""
+
+    key: str
+    name: str
+    zone: timezone
+    language: str | None
+    enhanced: bool
+    authorities: Mapping[str, str]
+    codes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def urn(self) -> str:
+        """The root of the systems of this sender's own identifiers."""
+        return f"{SENDER_SYSTEM}:{quote(self.key, safe='')}"
+
+
+@lru_cache(maxsize=1024)
+def sender_of(key: str) -> Sender:
+    """The sender of a name from MSH-4; one without a file of its own gets the defaults."""
+    name = f"senders/{file_name(key)}.yaml"
+    default = rules.load(_PACKAGE, "senders/default.yaml")
+    try:
+        own = rules.load(_PACKAGE, name)
+    except rules.RuleError:
+        own = default
+    value = {**default.value, **(own.value or {})}
+    return Sender(
+        key=key,
+        name=str(value.get("name") or key),
+        zone=zone_of(value["zone"]),
+        language=value.get("language"),
+        enhanced=bool(value.get("enhanced")),
+        authorities={str(k): str(v) for k, v in (value.get("authorities") or {}).items()},
+        codes=value.get("codes") or {},
+        rows=own.table,
+    )
+
+
+def file_name(key: str) -> str:
+    """The file under rules/senders that belongs to a sender: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-") or "unknown"

@@ -1,0 +1,123 @@
+"""Visits: what an ADT event does to an Encounter, whatever the order in which the events arrive.
+
+The Encounter keeps its events in statusHistory and its places in location, both sorted by the time of the event, so that
+a discharge that arrives before its admission still ends up behind it. Table: rules/hl7v2/visits.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kangyun.base import rules
+from kangyun.commons.exchange.decisions.times import moment
+
+_PACKAGE = "kangyun.commons.exchange"
+
+
+def status_after(event: str, *, ended: bool) -> str | None:
+    """The status that an event gives to a visit; `ended` when the message tells the end of the visit (PV1-45)."""
+    entry: dict[str, Any] = rules.load(_PACKAGE, "hl7v2/visits.yaml").map.get(event, {})
+    return entry.get("ended") if ended and "ended" in entry else entry.get("status")
+
+
+def begin(encounter: dict[str, Any], event: str, occurred: str, place: dict[str, Any] | None) -> dict[str, Any]:
+    """The Encounter of one message: its fields with the status and place of the event."""
+    period = encounter.get("period", {})
+    status = status_after(event, ended="end" in period)
+    if status == "in-progress" and period.pop("end", None) and not period:
+        del encounter["period"]
+    encounter["status"] = status or "unknown"
+    if status:
+        encounter["statusHistory"] = [{"status": status, "period": {"start": occurred}}]
+    if place:
+        start = period.get("start", occurred) if event in {"A01", "A04"} else occurred
+        encounter["location"] = [{"location": place, "status": "active", "period": {"start": start}}]
+    return encounter
+
+
+def join(current: dict[str, Any] | None, incoming: dict[str, Any], occurred: str) -> dict[str, Any]:
+    """The Encounter after an event: newest values win, older ones fill gaps, events and places are put in order.
+
+    `occurred` is empty for a message that only mentions the visit; it fills gaps and no more.
+    """
+    if current is None:
+        return _settled(dict(incoming))
+    log, news = current.get("statusHistory", []), incoming.get("statusHistory", [])
+    newest = max((_start(entry) for entry in log), default=None)
+    fresh = bool(occurred) and (newest is None or moment(occurred) >= newest)
+    merged = {**current, **incoming} if fresh else {**incoming, **current}
+    merged["period"] = _period(current, incoming, fresh=fresh)
+    merged["statusHistory"] = _events([*log, *news])
+    merged["location"] = _places([*current.get("location", []), *incoming.get("location", [])])
+    for name in ("identifier", "diagnosis"):
+        merged[name] = _together(current.get(name, []), incoming.get(name, []))
+    return _settled({key: value for key, value in merged.items() if value})
+
+
+def _period(current: dict[str, Any], incoming: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
+    old, new = current.get("period", {}), incoming.get("period", {})
+    return {**old, **new} if fresh else {**new, **old}
+
+
+def _settled(encounter: dict[str, Any]) -> dict[str, Any]:
+    """Let the status be that of the latest event, end what has ended, and reopen what goes on."""
+    log = encounter.get("statusHistory", [])
+    if log:
+        encounter["status"] = log[-1]["status"]
+    ended = encounter["status"] in {"finished", "cancelled"}
+    period = dict(encounter.get("period", {}))
+    if ended and log and "end" not in period:
+        period["end"] = log[-1]["period"]["start"]
+    if encounter["status"] == "in-progress":
+        period.pop("end", None)
+    if period.get("start") and period.get("end") and moment(period["end"]) < moment(period["start"]):
+        # A visit cannot end before it began; a sender's clock is wrong and the start is the safer of the two.
+        period["end"] = period["start"]
+    encounter["period"] = period
+    if not period:
+        del encounter["period"]
+    if encounter.get("location"):
+        encounter["location"] = _closed(encounter["location"], period.get("end"))
+    return encounter
+
+
+def _events(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ordered: list[dict[str, Any]] = []
+    for entry in sorted(entries, key=_start):
+        bare = {"status": entry["status"], "period": {"start": entry["period"]["start"]}}
+        if ordered and ordered[-1]["status"] == bare["status"]:
+            continue
+        ordered.append(bare)
+    for earlier, later in zip(ordered, ordered[1:], strict=False):
+        earlier["period"]["end"] = later["period"]["start"]
+    return ordered
+
+
+def _places(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ordered: list[dict[str, Any]] = []
+    for entry in sorted(entries, key=_start):
+        if ordered and _same_place(ordered[-1], entry):
+            continue
+        ordered.append(entry)
+    return ordered
+
+
+def _closed(places: list[dict[str, Any]], end: str | None) -> list[dict[str, Any]]:
+    closed: list[dict[str, Any]] = []
+    ends = [*(place["period"]["start"] for place in places[1:]), end]
+    for place, until in zip(places, ends, strict=True):
+        period = {"start": place["period"]["start"], **({"end": until} if until else {})}
+        closed.append({**place, "status": "completed" if until else "active", "period": period})
+    return closed
+
+
+def _together(current: list[dict[str, Any]], incoming: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [*current, *(one for one in incoming if one not in current)]
+
+
+def _same_place(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["location"].get("reference") == other["location"].get("reference"))
+
+
+def _start(entry: dict[str, Any]) -> Any:
+    return moment(entry["period"]["start"])

@@ -1,0 +1,167 @@
+"""Judgements about identity: check digits, which identifiers tell who somebody is, and which values survive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from kangyun.base import rules
+
+_PACKAGE = "kangyun.commons.population"
+_EIGHTEEN = re.compile(r"\d{17}[\dXx]")
+_FIFTEEN = re.compile(r"\d{15}")
+
+
+def looks_like_id_number(text: str) -> bool:
+    """Whether a text has the shape of a resident ID number, 18 or 15 characters with a possible birth date."""
+    return (_EIGHTEEN.fullmatch(text) is not None and _birth(text[6:14]) is not None) or (
+        _FIFTEEN.fullmatch(text) is not None and _birth("19" + text[6:12]) is not None
+    )
+
+
+def is_id_number(text: str) -> bool:
+    """Whether a text is a resident ID number with a right birth date and check digit (GB 11643-1999)."""
+    if not looks_like_id_number(text):
+        return False
+    return len(text) == 15 or text[17].upper() == id_check_digit(text)
+
+
+def normal_id_number(text: str) -> str:
+    """The 18-character form, X in capitals; a 15-digit number gets its century and check digit."""
+    if len(text) == 15:
+        whole = f"{text[:6]}19{text[6:]}"
+        return whole + id_check_digit(whole)
+    return text.upper()
+
+
+def id_check_digit(text: str) -> str:
+    """The check character of the first 17 digits, ISO 7064 MOD 11-2."""
+    rule = rules.load(_PACKAGE, "id_number.yaml")
+    total = sum(int(digit) * weight for digit, weight in zip(text, rule.value["weights"], strict=False))
+    return str(rule.value["characters"][total % 11])
+
+
+def is_credit_code(text: str) -> bool:
+    """Whether a text is a unified social credit code with the right check character (GB 32100-2015)."""
+    value = rules.load(_PACKAGE, "credit_code.yaml").value
+    alphabet: str = value["alphabet"]
+    if len(text) != 18 or any(sign not in alphabet for sign in text):
+        return False
+    total = sum(alphabet.index(sign) * weight for sign, weight in zip(text, value["weights"], strict=False))
+    return alphabet[(31 - total % 31) % 31] == text[17]
+
+
+def _birth(text: str) -> date | None:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return None
+
+
+def telling(patient: dict[str, Any]) -> list[tuple[str, str]]:
+    """The identifiers (system, value) that tell who this is, strongest first, by rules/identity.yaml."""
+    ranks = _ranks()
+    found: dict[tuple[str, str], int] = {}
+    for one in patient.get("identifier", []):
+        system, value = one.get("system"), one.get("value")
+        rank = _rank(one, ranks)
+        if system and value and rank is not None and one.get("use") != "temp":
+            found[system, value] = min(rank, found.get((system, value), rank))
+    return sorted(found, key=lambda pair: (found[pair], pair))
+
+
+@lru_cache(maxsize=1)
+def _ranks() -> dict[str, int]:
+    table = rules.load(_PACKAGE, "identity.yaml").table
+    return {str(key): int(row["rank"]) for row in table for key in (row.get("system"), row.get("type")) if key}
+
+
+def _rank(identifier: dict[str, Any], ranks: dict[str, int]) -> int | None:
+    by_system = ranks.get(str(identifier.get("system")))
+    if by_system is not None:
+        return by_system
+    codes = [str(coding.get("code")) for coding in identifier.get("type", {}).get("coding", [])]
+    if not codes:
+        return ranks.get("none")
+    return min((ranks[code] for code in codes if code in ranks), default=None)
+
+
+def contradicts(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two Patients cannot be one person: two values of one identifier that a person has only once."""
+    single = {str(row["system"]) for row in rules.load(_PACKAGE, "identity.yaml").table if row.get("single")}
+    mine, theirs = (_values(patient, single) for patient in (one, other))
+    return any(mine[system] != theirs[system] for system in mine.keys() & theirs.keys())
+
+
+def _values(patient: dict[str, Any], systems: Iterable[str]) -> dict[str, str]:
+    wanted = set(systems)
+    return {one["system"]: one["value"] for one in patient.get("identifier", []) if one.get("system") in wanted}
+
+
+def survivor(current: dict[str, Any] | None, news: dict[str, Any]) -> dict[str, Any]:
+    """The Patient after news of the resident, by rules/survivorship.yaml; equal to `current` when nothing is new."""
+    if current is None:
+        return {"resourceType": "Patient", "active": True, **news}
+    keep = {str(row["element"]): str(row["keep"]) for row in rules.load(_PACKAGE, "survivorship.yaml").table}
+    merged = dict(current)
+    for element, value in news.items():
+        if element in {"resourceType", "id", "meta"} or value in (None, "", [], {}):
+            continue
+        merged[element] = _KEEP[keep.get(element, keep["*"])](merged.get(element), value)
+    return _one_of_choices(merged)
+
+
+def _newest(_old: Any, new: Any) -> Any:
+    return new
+
+
+def _both(old: Any, new: Any) -> Any:
+    """Identifiers accumulate: a value that is known keeps its place, but not less than what is now said of it."""
+    found = list(old or [])
+    places = {(one.get("system"), one.get("value")): place for place, one in enumerate(found)}
+    for one in new:
+        place = places.get((one.get("system"), one.get("value")))
+        if place is None:
+            found.append(one)
+        else:
+            found[place] = {**found[place], **one}
+    return found
+
+
+def _by_use(old: Any, new: Any) -> Any:
+    """What is now said replaces what was said for the same use (home, work, mobile, ...); other uses stay."""
+    replaced = {_use(one) for one in new}
+    return [*new, *(one for one in old or [] if _use(one) not in replaced)]
+
+
+def _use(one: dict[str, Any]) -> tuple[str, ...]:
+    return (str(one.get("system", "")), str(one.get("use", "")))
+
+
+def _by_url(old: Any, new: Any) -> Any:
+    replaced = {one.get("url") for one in new}
+    return [*(one for one in old or [] if one.get("url") not in replaced), *new]
+
+
+_KEEP = {"newest": _newest, "accumulate": _both, "by_use": _by_use, "by_url": _by_url}
+
+
+def _one_of_choices(patient: dict[str, Any]) -> dict[str, Any]:
+    """An element of several types holds one; the exact one stays, so that no bare flag undoes a dated death."""
+    for first, second in (("deceasedDateTime", "deceasedBoolean"), ("multipleBirthInteger", "multipleBirthBoolean")):
+        if first in patient:
+            patient.pop(second, None)
+    return patient
+
+
+def check_example(rule: rules.Rule, given: Any) -> Any:
+    """The verdict of a rule file's worked example."""
+    return {
+        "population.id_number": lambda: normal_id_number(given) if is_id_number(given) else False,
+        "population.credit_code": lambda: is_credit_code(given),
+        "population.identity": lambda: [value for _, value in telling(given)],
+        "population.survivorship": lambda: survivor(given["current"], given["news"]),
+    }[rule.id]()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kangyun.base import rules
+from kangyun.commons.population import decisions
+
+PACKAGE = "kangyun.commons.population"
+EXAMPLES = [(name, n) for name in rules.names(PACKAGE) for n in range(len(rules.load(PACKAGE, name).examples))]
+
+
+@pytest.mark.parametrize(("name", "number"), EXAMPLES)
+def test_the_worked_examples_of_the_rules(name: str, number: int):
+    rule = rules.load(PACKAGE, name)
+    assert decisions.check_example(rule, rule.examples[number].given) == rule.examples[number].expect
+
+
+@given(st.integers(0, 16), st.integers(1, 9))
+def test_one_wrong_digit_is_always_noticed(place: int, change: int):
+    number = "990121195603040423"
+    wrong = number[:place] + str((int(number[place]) + change) % 10) + number[place + 1 :]
+    assert not decisions.is_id_number(wrong)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_judged(text: str):
+    if decisions.is_id_number(text):
+        assert decisions.is_id_number(decisions.normal_id_number(text))
+    decisions.is_credit_code(text)
+
+
+def test_two_id_numbers_are_two_people():
+    system = "urn:oid:2.16.156.10011.1.3"
+    one, other = ({"identifier": [{"system": system, "value": value}]} for value in "12")
+    assert decisions.contradicts(one, other)
+    assert not decisions.contradicts(one, one)
+    assert not decisions.contradicts(one, {"identifier": [{"system": "x", "value": "2"}]})
