@@ -13,11 +13,16 @@ Json = dict[str, Any]
 
 def inner(resource: Json) -> Iterator[tuple[int, Json]]:
     """The contained resources with their index, as far as they are resources at all."""
-    kept = resource.get("contained")
+    kept: Any = resource.get("contained")
     known = definitions.load().resources
-    for index, one in enumerate(kept if isinstance(kept, list) else ()):
-        if isinstance(one, dict) and isinstance(one.get("resourceType"), str) and one["resourceType"] in known:
+    for index, one in enumerate(_items(kept)):
+        name: Any = one.get("resourceType") if isinstance(one, dict) else None
+        if isinstance(name, str) and name in known:
             yield index, one
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def ids(resource: Json) -> Iterator[str]:

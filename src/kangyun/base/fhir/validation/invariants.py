@@ -43,7 +43,7 @@ def of_element(element: ElementDef, type_name: str) -> tuple[Rule, ...]:
 
 def _rule(constraint: Constraint, type_name: str) -> Rule:
     by_definition = _lazy(constraint.expression, type_name)
-    holds = native.faster(constraint.key, type_name, by_definition)
+    holds = native.faster(constraint.key, by_definition)
     return Rule(constraint.key, constraint.severity, constraint.expression, holds)
 
 

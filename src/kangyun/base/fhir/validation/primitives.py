@@ -96,7 +96,9 @@ def _text_fault(type_name: str, value: str) -> Fault | None:
         return _EMPTY
     if CONTROL.search(value):
         return _CONTROL
-    if type_name in {"string", "markdown", "xhtml"}:
+    if type_name == "xhtml":
+        return None
+    if type_name in {"string", "markdown"}:
         return None if len(value) <= MAX_STRING else _LONG
     # Line breaks inside base64 are allowed.
     text = _SPACES.sub("", value) if type_name == "base64Binary" else value

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from threading import RLock
 from typing import Any
 
 import jsonschema_rs
 
 from kangyun.base.fhir import definitions
 from kangyun.base.fhir.definitions import ElementDef
-from kangyun.base.fhir.validation import bindings, extensions, invariants, narrative
+from kangyun.base.fhir.validation import bindings, extensions, invariants, narrative, schema
 from kangyun.base.fhir.validation.invariants import Rule, Test
-from kangyun.base.fhir.validation.schema import validator
 from kangyun.base.fhir.validation.shapes import Property, shape
 
 Json = dict[str, Any]
-IN_EXTENSION = frozenset({"Extension", "Element"})
 
 
 @dataclass(slots=True)
@@ -35,7 +34,9 @@ class Scope:
 Check = Callable[[Any, Scope], bool]
 
 _validators: dict[tuple[str, bool], jsonschema_rs.Draft4Validator] = {}
+_ready: dict[str, Check] = {}
 _checks: dict[str, Check] = {}
+_building = RLock()
 
 
 def accept(resource: Any) -> bool:
@@ -70,29 +71,47 @@ def _accept(resource: Json, scope: Scope, *, contains: bool) -> bool:
     if found is None:
         if name not in definitions.load().resources:
             return False
-        found = _validators[name, contains] = validator(name, contains=contains)
-    return found.is_valid(resource) and (_checks.get(name) or _check(name))(resource, scope)
+        found = _validators[name, contains] = schema.validator(name, contains=contains)
+    return found.is_valid(resource) and (_ready.get(name) or _prepare(name))(resource, scope)
+
+
+def _prepare(name: str) -> Check:
+    """Build the check of a resource type; other threads see it only when it is whole."""
+    with _building:
+        _ready[name] = _check(name)
+    return _ready[name]
 
 
 def _check(name: str) -> Check:
-    """The check of a type beyond its schema; built once, before its parts because types contain themselves."""
+    """The check of a type beyond its schema; kept before its parts are built because types contain themselves."""
     if name in _checks:
         return _checks[name]
     table: dict[str, Check] = {}
-    _checks[name] = found = _reference(table) if name == "Reference" else _object(table, _errors(name))
-    expected = shape(name)
-    for one in expected.properties.values():
-        part = _property(one, expected.ancestry)
+    _checks[name] = found = _reference(table) if name == "Reference" else _object(table, _errors(name), _is_leaf(name))
+    for one in shape(name).properties.values():
+        part = _property(one)
         if part is not None:
             table[one.name] = part
     return found
 
 
+def _is_leaf(name: str) -> bool:
+    """Whether ``extension`` is the only property below a type that needs a look."""
+    return all(one.name == "extension" or _is_simple(one) for one in shape(name).properties.values())
+
+
+def _is_simple(one: Property) -> bool:
+    return one.primitive and one.type != "xhtml" and not one.element.constraints
+
+
 def _errors(name: str) -> tuple[Test, ...]:
-    return tuple(rule.holds for rule in invariants.of_type(name) if rule.severity == "error")
+    return tuple(r.holds for r in invariants.of_type(name) if r.severity == "error" and r.key not in schema.KEPT)
 
 
-def _object(table: dict[str, Check], rules: tuple[Test, ...]) -> Check:
+def _object(table: dict[str, Check], rules: tuple[Test, ...], leaf: bool) -> Check:
+    def of_leaf(node: Json, scope: Scope) -> bool:
+        return "extension" not in node or _extensions(node["extension"], scope)
+
     def without_rules(node: Json, scope: Scope) -> bool:
         for name in node:
             part = table.get(name)
@@ -105,25 +124,30 @@ def _object(table: dict[str, Check], rules: tuple[Test, ...]) -> Check:
             return False
         return all(holds(node, scope.resource, scope.root) for holds in rules)
 
-    return with_rules if rules else without_rules
+    if rules:
+        return with_rules
+    return of_leaf if leaf else without_rules
 
 
 def _reference(table: dict[str, Check]) -> Check:
     def check(node: Json, scope: Scope) -> bool:
         text = node.get("reference")
-        if text is not None and text[0] == "#":
-            scope.pointers.add(text[1:])
-        return len(node) == 1 or all(name not in table or table[name](node[name], scope) for name in node)
+        if text is not None:
+            if text[0] == "#":
+                scope.pointers.add(text[1:])
+            if len(node) == 1:
+                return True
+        return all(name not in table or table[name](node[name], scope) for name in node)
 
     return check
 
 
-def _property(found: Property, holder: frozenset[str]) -> Check | None:
+def _property(found: Property) -> Check | None:
     """The check of one property's whole value; None when the schema has said everything."""
     if found.name == "contained":
         return None
     if found.type == "Extension":
-        return _extensions(holder, modifier=found.name == "modifierExtension")
+        return _modifiers if found.name == "modifierExtension" else _extensions
     one = _item(found)
     if one is None:
         return None
@@ -169,26 +193,26 @@ def _rules(element: ElementDef, type_name: str) -> Check | None:
     return lambda value, scope: all(rule.holds(value, scope.resource, scope.root) for rule in rules)
 
 
-@cache
-def _extensions(holder: frozenset[str], *, modifier: bool) -> Check:
+def _extensions(items: list[Json], scope: Scope) -> bool:
+    return all(_extension(item, scope, modifier=False) for item in items)
+
+
+def _modifiers(items: list[Json], scope: Scope) -> bool:
+    return all(_extension(item, scope, modifier=True) for item in items)
+
+
+def _extension(item: Json, scope: Scope, *, modifier: bool) -> bool:
     core = definitions.load().extensions
-
-    def check(items: list[Json], scope: Scope) -> bool:
-        for item in items:
-            if item["url"] in core and any(True for _ in extensions.issues(item, "", holder, modifier=modifier)):
-                return False
-            if not _extension_content(item, scope):
-                return False
-        return True
-
-    return check
+    if item["url"] in core and any(True for _ in extensions.issues(item, "", modifier=modifier)):
+        return False
+    return _extension_content(item, scope)
 
 
 def _extension_content(item: Json, scope: Scope) -> bool:
     """The nested extensions, or the value where its type needs a look."""
     for name in item:
         if name == "extension":
-            if not _extensions(IN_EXTENSION, modifier=False)(item[name], scope):
+            if not _extensions(item[name], scope):
                 return False
         elif name != "url":
             part = _value(name)

@@ -18,16 +18,19 @@ from kangyun.base.fhir.validation.shapes import Property, Shape, shape
 Json = dict[str, Any]
 
 # Every further type makes each schema larger; these are what extensions hold in practice.
-EXTENSION_VALUES = frozenset(
-    "boolean integer decimal string code uri url canonical date dateTime instant positiveInt unsignedInt markdown id "
-    "Coding CodeableConcept Reference Quantity Identifier Period Address HumanName ContactPoint Money Age".split()
-)
+_EXTENSION_VALUES = """
+    boolean integer decimal string code uri url canonical date dateTime instant positiveInt unsignedInt markdown id
+    Coding CodeableConcept Reference Quantity Identifier Period Address HumanName ContactPoint Money Age
+"""
+EXTENSION_VALUES = frozenset(_EXTENSION_VALUES.split())
 # "When one is there, the other must be too", where an invariant says exactly this.
-NEEDS = {
-    "Quantity": {"code": ["system"]},
-    "ContactPoint": {"value": ["system"]},
-    "Attachment": {"data": ["contentType"]},
+_NEEDS = {
+    "qty-3": {"code": ["system"]},
+    "cpt-2": {"value": ["system"]},
+    "att-1": {"data": ["contentType"]},
 }
+KEPT = frozenset(_NEEDS)
+"""The invariants that a schema keeps, so that nobody need ask again."""
 
 
 @cache
@@ -70,7 +73,7 @@ class _Writer:
             return {**written, "minProperties": 2, "maxProperties": 2}
         if choices:
             written["allOf"] = [{"anyOf": [{"required": [name]} for name in names]} for names in choices]
-        needed = {**_exclusions(expected, known), **NEEDS.get(expected.name, {})}
+        needed = {**_exclusions(expected, known), **_needs(expected)}
         return {**written, "dependencies": needed} if needed else written
 
     def _plain(self, expected: Shape, found: Property) -> bool:
@@ -115,6 +118,13 @@ class _Writer:
         return plain.replace("^(?:", f"^(?:#{references.ID}|") if self._contains else plain
 
 
+def _needs(expected: Shape) -> Json:
+    found: Json = {}
+    for constraint in expected.constraints:
+        found.update(_NEEDS.get(constraint.key, {}))
+    return found
+
+
 def _exclusions(expected: Shape, known: Json) -> Json:
     """Each name of a choice forbids the others."""
     found: Json = {}
@@ -133,7 +143,7 @@ def _primitive_schemas() -> dict[str, Json]:
         found[name] = {"type": "integer", "minimum": low, "maximum": high}
     for name, pattern in primitives.PATTERNS.items():
         found[name] = {"type": "string", "pattern": f"^(?:{pattern})$", "minLength": 1}
-    for name in ("string", "markdown", "xhtml"):
+    for name in ("string", "markdown"):
         found[name]["maxLength"] = primitives.MAX_STRING
     return found
 

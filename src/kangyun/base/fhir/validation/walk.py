@@ -161,8 +161,9 @@ class Walk:
         if found.type == "Reference":
             self._reference(found, item, path, scope)
         elif found.type == "Extension":
-            modifier = found.name == "modifierExtension"
-            self.issues += extensions.issues(item, path, place.names, modifier=modifier)
+            self.issues += extensions.issues(item, path, modifier=found.name == "modifierExtension")
+            if self._warnings:
+                self.issues += extensions.advice(item, path, place.names)
         self._bound(found, item, path)
         self._rules(invariants.of_element(found.element, found.type), item, path, scope)
 
@@ -216,7 +217,7 @@ class Walk:
         if value is not None and twin is not None and len(value) != len(twin):
             self.add("structure", "fhir.padding", path, name=found.name)
             return
-        for index in range(len(value or twin)):
+        for index in range(len(value or twin or ())):
             one, other = value[index] if value else None, twin[index] if twin else None
             self._scalar(found, one, other, f"{path}[{index}]", scope)
 
