@@ -10,6 +10,7 @@ from kangyun.base.fhir import definitions
 from kangyun.commons.records.decisions.index import composites, references, spans, strings, tokens
 from kangyun.commons.records.decisions.index.entries import Collected, IndexEntries, mark
 from kangyun.commons.records.decisions.index.parameters import Parameter, parameters
+from kangyun.commons.records.decisions.index.paths import Path
 from kangyun.commons.records.decisions.index.slots import Slot
 from kangyun.commons.records.decisions.index.tree import Collector, Node, walk
 from kangyun.commons.records.model import hash64
@@ -70,7 +71,7 @@ def _add_computed(root: Node, parameter: Parameter) -> None:
         root.collectors.append(tokens.deceased(parameter.uses[0].slot))
 
 
-def _add_full_names(root: Node, slots: dict[tuple[str, str], Slot]) -> None:
+def _add_full_names(root: Node, slots: dict[tuple[str, Path], Slot]) -> None:
     for slot in slots.values():
         if slot.style == "person" and slot.name.endswith(".text"):
             node = root
@@ -80,15 +81,15 @@ def _add_full_names(root: Node, slots: dict[tuple[str, str], Slot]) -> None:
 
 
 @cache
-def _slots(type_name: str) -> dict[tuple[str, str], Slot]:
-    """Every slot that the parameters of a type use directly or through a composite, by kind and name."""
-    found: dict[tuple[str, str], Slot] = {}
+def _slots(type_name: str) -> dict[tuple[str, Path], Slot]:
+    """Every slot that the parameters of a type use directly or through a composite, by kind and path."""
+    found: dict[tuple[str, Path], Slot] = {}
     for parameter in parameters(type_name).values():
         parts = [part.uses for pairing in parameter.pairings if not pairing.slot for part in pairing.parts]
         if not parameter.computed:
             parts.append(parameter.uses)
         for use in (use for uses in parts for use in uses):
-            found[use.slot.kind, use.slot.name] = use.slot
+            found[use.slot.kind, use.slot.path] = use.slot
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from kangyun.base.fhir import definitions
@@ -30,7 +30,7 @@ ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "cou
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place: `name` is the path, `kind` the kind of parameter, `type` the FHIR type found there.
+    """One place: `name` is the path (shared by the types of a choice), `kind` the kind of parameter, `type` the FHIR type found there.
 
     `seed` goes into tokens and span params, `letters` begin the lexemes. `style` of strings: plain, person, title or
     address. `valueset` is the binding of a code.
@@ -83,13 +83,21 @@ def uses(type_name: str, kind: str, path: Path) -> list[Use]:
     if kind == "token" and path.type == "ContactPoint" and not isinstance(path.steps[-1], str):
         bare = Path(path.steps[:-1], path.type, path.element, path.single)
         return [Use(_slot(type_name, kind, bare), None, path.steps[-1].value)]
-    return [Use(_slot(type_name, kind, path), path.target)]
+    return [Use(_slot(type_name, kind, replace(path, target=None)), path.target)]
 
 
 def _slot(type_name: str, kind: str, path: Path) -> Slot:
-    root = "Resource" if path.steps[:1] == ("meta",) else type_name
-    name = path.text(root)
+    name = _name(type_name, kind, path)
     return Slot(name, kind, path.type, path, seed_of(name), letters_of(name), _style(path) if kind == "string" else "plain")
+
+
+def _name(type_name: str, kind: str, path: Path) -> str:
+    """`Observation.subject`; `Observation.effective:date` for all types of a choice, so that they sort together."""
+    text = path.text("Resource" if path.steps[:1] == ("meta",) else type_name)
+    element, last = path.element, path.steps[-1]
+    if element and element.choice and isinstance(last, str):
+        return f"{text.removesuffix(last)}{element.name}:{kind}"
+    return text
 
 
 def _style(path: Path) -> str:

@@ -33,7 +33,7 @@ def collector(slot: Slot) -> Collector:
 
 def reader(kind: str, fhir_type: str) -> Callable[[Any], list[Measured]]:
     """What turns a value of a FHIR type into its ranges; none when the value says nothing."""
-    return _READERS[fhir_type] if fhir_type in _READERS else (_date if kind == "date" else _number)
+    return _READERS.get(fhir_type, _date if kind == "date" else _number)
 
 
 def _number(value: Any) -> list[Measured]:

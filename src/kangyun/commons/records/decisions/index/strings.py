@@ -54,7 +54,7 @@ def _plain(slot: Slot) -> Collector:
 @lru_cache(maxsize=32768)
 def lexemes(letters: str, style: str, value: str, *, family: bool) -> tuple[str, ...]:
     """All lexemes of a text."""
-    folded = fold(value)[:LEXEME_LENGTH]
+    folded = squeeze(fold(value))[:LEXEME_LENGTH]
     whole = f"{letters}:{folded}"
     if not has_chinese(folded):
         return (whole,)
@@ -62,6 +62,11 @@ def lexemes(letters: str, style: str, value: str, *, family: bool) -> tuple[str,
         return (whole, *(f"{letters}.{tail}" for tail in _tails_of_address(folded)))
     tails = (f"{letters}.{tail}" for tail in _tails(folded[:TAILED_LENGTH]))
     return (whole, *tails, *_sounds(letters, style, folded[:TAILED_LENGTH], family=family))
+
+
+def squeeze(folded: str) -> str:
+    """Chinese is written without blanks: `王 小明` becomes `王小明`."""
+    return folded.replace(" ", "") if has_chinese(folded) else folded
 
 
 def _tails(folded: str) -> Iterator[str]:

@@ -43,10 +43,9 @@ class Node:
 def walk(node: Node, value: dict[str, Any], out: Collected) -> None:
     """Collect from the properties of one JSON object."""
     children = node.children
-    for name in value:
+    for name, found in value.items():
         child = children.get(name)
         if child is not None:
-            found = value[name]
             if isinstance(found, list):
                 for item in found:
                     _visit(child, item, out)

@@ -1,0 +1,83 @@
+"""Chains and reverse chains: few matches of the inner search become tokens or keys, many are tested row by row.
+
+Both ways give the same answer. Up to FEW inner resources, the outer search is one visit of the token index with a
+known array, which the planner can estimate; beyond that, matches are so frequent that testing the outer rows one by
+one fills a page soon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kangyun.base.database import Connection
+from kangyun.commons.records.queries.search.conditions import (
+    All,
+    AnyOf,
+    Chain,
+    Condition,
+    HasKey,
+    HasToken,
+    Not,
+    Nothing,
+    Reverse,
+    all_of,
+    any_of,
+)
+from kangyun.commons.records.queries.search.query import Restriction
+from kangyun.commons.records.queries.search.sql import Statement
+
+FEW = 1000
+
+
+async def settle(connection: Connection, restriction: Restriction, condition: Condition) -> Condition:
+    """The condition with every chain of few inner resources replaced by what they were found to be."""
+    match condition:
+        case All(parts):
+            return all_of([await settle(connection, restriction, part) for part in parts])
+        case AnyOf(parts):
+            return any_of([await settle(connection, restriction, part) for part in parts])
+        case Not(part):
+            return Not(await settle(connection, restriction, part))
+        case Chain():
+            inner = await settle(connection, restriction, condition.inner)
+            return await _chain(connection, restriction, replace(condition, inner=inner))
+        case Reverse():
+            inner = await settle(connection, restriction, condition.inner)
+            return await _reverse(connection, restriction, replace(condition, inner=inner))
+        case _:
+            return condition
+
+
+async def _chain(connection: Connection, restriction: Restriction, chain: Chain) -> Condition:
+    if isinstance(chain.inner, Nothing):
+        return Nothing()
+    statement = Statement(restriction)
+    where = statement.where("r", (chain.type,), (chain.inner,))
+    rows = f"FROM resource r WHERE {where} ORDER BY r.rid LIMIT {FEW + 1}"
+    if chain.canonical is None:
+        text = f"SELECT r.key {rows}"
+    else:
+        url = statement.add(chain.canonical, "bigint")
+        text = f"SELECT l FROM (SELECT r.links, r.tokens {rows}) r, unnest(r.links) l WHERE r.tokens @> ARRAY[l # {url}]"
+    keys = [row[0] for row in await connection.fetch(text, *statement.values)]
+    if len(keys) > FEW:
+        return chain
+    tokens = tuple(key ^ seed for key in keys for seed in chain.seeds)
+    return HasToken(tokens) if tokens else Nothing()
+
+
+async def _reverse(connection: Connection, restriction: Restriction, reverse: Reverse) -> Condition:
+    if isinstance(reverse.inner, Nothing):
+        return Nothing()
+    statement = Statement(restriction)
+    where = statement.where("r", (reverse.type,), (reverse.inner,))
+    seeds = " OR ".join(f"i.tokens @> ARRAY[l # {statement.add(seed, 'bigint')}]" for seed in reverse.seeds)
+    text = (
+        f"WITH i AS MATERIALIZED (SELECT r.links, r.tokens FROM resource r WHERE {where} ORDER BY r.rid"
+        f" LIMIT {FEW + 1}) SELECT count(*) AS found, NULL::bigint AS key FROM i"
+        f" UNION ALL SELECT DISTINCT 0, l FROM i, unnest(i.links) l WHERE {seeds}"
+    )
+    found, *links = await connection.fetch(text, *statement.values)
+    if found["found"] > FEW:
+        return reverse
+    return HasKey(tuple(row["key"] for row in links)) if links else Nothing()

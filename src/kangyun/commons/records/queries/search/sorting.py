@@ -1,0 +1,199 @@
+"""Order and keyset of a page, as SQL.
+
+Rows without the key of an order come last. Equal keys are ordered by rid, which never changes, so a page begins exactly
+behind the last row of the page before, whatever was written in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kangyun.commons.records.decisions.index.dates import from_microseconds, to_microseconds
+from kangyun.commons.records.queries.search.conditions import Not, SpanExists
+from kangyun.commons.records.queries.search.cursor import Place
+from kangyun.commons.records.queries.search.query import Query, SortKey
+from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
+
+_SECRET = "(SELECT secret FROM search_secret) AS secret"
+# Behind every text, and behind every number.
+_LAST_TEXT = "chr(1114111)"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One ordering expression over `r`; `cast` is its SQL type."""
+
+    sql: str
+    cast: str
+    descending: bool
+
+
+def page(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
+    """The statement of one page of at most `limit` rows; its columns end with k0, k1, ... and secret."""
+    if _walks(query):
+        return _walk(query, statement, place, limit)
+    keys = [_key(statement, sort) for sort in query.sort]
+    if len(query.types) != 1 and not keys:
+        keys = [Key("r.type", "smallint", descending=False)]
+    where = statement.where("r", query.types, query.conditions)
+    plain = all(key.sql.startswith("r.") for key in keys)
+    columns = ", ".join([COLUMNS, *(f"{key.sql} AS k{n}" for n, key in enumerate(keys)), _SECRET])
+    named = [key.sql if plain else f"r.k{n}" for n, key in enumerate(keys)]
+    after = _after(statement, keys, named, place) if place else "true"
+    order = _order(keys, named)
+    if plain:
+        return f"SELECT {columns} FROM resource r WHERE {where} AND {after} ORDER BY {order} LIMIT {limit}"
+    inner = f"SELECT {columns} FROM resource r WHERE {where}"
+    return f"SELECT * FROM ({inner}) r WHERE {after} ORDER BY {order} LIMIT {limit}"
+
+
+def _walks(query: Query) -> bool:
+    return (
+        len(query.sort) == 1 and query.sort[0].kind == "span" and len(query.sort[0].values) == 1
+        and query.type is not None
+    )  # fmt: skip
+
+
+def _walk(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
+    """By one param of spans: its b-tree is in the right order, so a frequent filter need not sort what it finds."""
+    param, descending = int(query.sort[0].values[0]), query.sort[0].descending
+    behind = _without_key(query, statement, param, place, limit)
+    if place and place.behind:
+        return behind
+    where = statement.where("r", query.types, query.conditions)
+    direction, mark, sign = ("DESC", "greatest", "<") if descending else ("ASC", "least", ">")
+    after = "true"
+    if place:
+        low, rid = statement.add(float(place.keys[0]), "float8"), statement.add(place.rid, "bigint")
+        after = f"(k.lo, k.rid) {sign} ({low}, {rid})"
+    return (
+        f"(SELECT {COLUMNS}, k.lo AS k0, {_SECRET} FROM span k JOIN resource r ON r.rid = k.rid"
+        f" WHERE k.param = {statement.add(param, 'bigint')} AND k.{mark} AND {after} AND {where}"
+        f" ORDER BY k.lo {direction}, k.rid {direction} LIMIT {limit}) UNION ALL ({behind}) LIMIT {limit}"
+    )
+
+
+def _without_key(query: Query, statement: Statement, param: int, place: Place | None, limit: int) -> str:
+    conditions = (*query.conditions, Not(SpanExists((param,))))
+    where = statement.where("r", query.types, conditions)
+    after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place and place.behind else "true"
+    return (
+        f"SELECT {COLUMNS}, NULL::float8 AS k0, {_SECRET} FROM resource r WHERE {where} AND {after}"
+        f" ORDER BY r.rid LIMIT {limit}"
+    )
+
+
+def _key(statement: Statement, sort: SortKey) -> Key:
+    match sort.kind:
+        case "updated":
+            return Key("r.updated", "timestamptz", sort.descending)
+        case "id":
+            return Key("r.id", "text", sort.descending)
+        case "span":
+            return Key(_span_key(statement, sort), "float8", sort.descending)
+        case "text":
+            return Key(_or_last(_text_key(statement, sort), sort), "text", sort.descending)
+        case _:
+            return Key(_or_last(_json_key(statement, sort), sort), "text", sort.descending)
+
+
+def _span_key(statement: Statement, sort: SortKey) -> str:
+    params = statement.add(list(sort.values), "bigint[]")
+    function, last = ("max", "-Infinity") if sort.descending else ("min", "Infinity")
+    return (
+        f"coalesce((SELECT {function}(k.lo) FROM span k WHERE k.rid = r.rid AND k.param = ANY ({params})),"
+        f" '{last}'::float8)"
+    )
+
+
+def _or_last(expression: str, sort: SortKey) -> str:
+    last = "''" if sort.descending else _LAST_TEXT
+    return f'(coalesce({expression}, {last}) COLLATE "C")'
+
+
+def _text_key(statement: Statement, sort: SortKey) -> str:
+    """Names by their pinyin where there is one; the slots in turn, so that the surname comes before the first name."""
+    function = "max" if sort.descending else "min"
+    each: list[str] = []
+    for letters in sort.values:
+        for mark in "~:":
+            head = statement.add(f"{letters}{mark}%", "text")
+            each.append(
+                f"(SELECT {function}(substr(l, 6) COLLATE \"C\") FROM unnest(tsvector_to_array(r.strings)) l"
+                f" WHERE l LIKE {head})"
+            )
+    return f"coalesce({', '.join(each)})"
+
+
+def _json_key(statement: Statement, sort: SortKey) -> str:
+    function = "max" if sort.descending else "min"
+    each = [
+        f"(SELECT {function}((v #>> '{{}}') COLLATE \"C\")"
+        f" FROM jsonb_path_query({_document(str(path))}, {statement.add(path, 'text')}::jsonpath) v)"
+        for path in sort.values
+    ]
+    return f"coalesce({', '.join(each)})"
+
+
+def _document(path: str) -> str:
+    if path.startswith('$."meta"'):
+        return "('{\"meta\":{' || coalesce(r.meta, '') || '}}')::jsonb"
+    return "r.body::jsonb"
+
+
+def _order(keys: Sequence[Key], named: Sequence[str]) -> str:
+    parts = [f"{name} {'DESC' if key.descending else 'ASC'}" for key, name in zip(keys, named, strict=True)]
+    return ", ".join([*parts, f"r.rid {'DESC' if _rid_descends(keys) else 'ASC'}"])
+
+
+def _rid_descends(keys: Sequence[Key]) -> bool:
+    return bool(keys) and keys[-1].descending
+
+
+def _after(statement: Statement, keys: Sequence[Key], named: Sequence[str], place: Place) -> str:
+    """Behind the place: (k0 > a) OR (k0 = a AND ((k1 > b) OR ...)); one row comparison where all keys run one way."""
+    values = [
+        statement.add(_value(key, value), key.cast) for key, value in zip(keys, place.keys, strict=True)
+    ]
+    rid = statement.add(place.rid, "bigint")
+    ways = {key.descending for key in keys}
+    if len(ways) <= 1:
+        sign = "<" if _rid_descends(keys) else ">"
+        return f"({', '.join([*named, 'r.rid'])}) {sign} ({', '.join([*values, rid])})"
+    text = f"r.rid {'<' if _rid_descends(keys) else '>'} {rid}"
+    for key, name, value in reversed(list(zip(keys, named, values, strict=True))):
+        text = f"({name} {'<' if key.descending else '>'} {value} OR ({name} = {value} AND {text}))"
+    return text
+
+
+def _value(key: Key, value: float | str) -> Any:
+    if key.cast == "timestamptz":
+        return from_microseconds(float(value))
+    if key.cast == "float8":
+        return _unbounded(float(value))
+    return value
+
+
+def _unbounded(value: float) -> float:
+    # cursor.py writes infinities as the ends of what JSON can hold.
+    return value * 10 if abs(value) >= 1e308 else value
+
+
+def place_of(row: Any, count: int) -> Place:
+    """The place behind a row of `page`, which has `count` keys."""
+    keys = [row[f"k{n}"] for n in range(count)]
+    if keys == [None]:
+        return Place(row["rid"], (), behind=True)
+    return Place(row["rid"], tuple(_plain(key) for key in keys))
+
+
+def _plain(key: Any) -> float | int | str:
+    return to_microseconds(key) if isinstance(key, datetime) else key
+
+
+def key_count(query: Query) -> int:
+    """How many k columns the rows of `page` have."""
+    return len(query.sort) or int(len(query.types) != 1)

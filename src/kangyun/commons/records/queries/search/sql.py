@@ -1,0 +1,197 @@
+"""Conditions -> SQL text with parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kangyun.commons.records.model import type_code
+from kangyun.commons.records.queries.search.conditions import (
+    All,
+    AnyOf,
+    Chain,
+    Condition,
+    Contains,
+    HasKey,
+    HasLexeme,
+    HasSpan,
+    HasToken,
+    IsType,
+    Not,
+    Nothing,
+    Reverse,
+    SpanExists,
+    Test,
+    Updated,
+)
+from kangyun.commons.records.queries.search.query import Restriction
+
+COLUMNS = "r.rid, r.type, r.id, r.version, r.updated, r.deleted, r.meta, r.body"
+
+# low and high are the first and last point of the search value, both inclusive (R4 search, 3.1.1.4.6).
+_SPAN_TESTS = {
+    "eq": "{a}.lo BETWEEN {low} AND {high} AND {a}.hi <= {high}",
+    "ne": "({a}.lo < {low} OR {a}.hi > {high})",
+    "gt": "{a}.hi > {high}",
+    "lt": "{a}.lo < {low}",
+    "ge": "{a}.hi >= {low} AND ({a}.hi > {high} OR {a}.lo >= {low})",
+    "le": "{a}.lo <= {high} AND ({a}.lo < {low} OR {a}.hi <= {high})",
+    "sa": "{a}.lo > {high}",
+    "eb": "{a}.hi < {low}",
+    "ap": "{a}.lo <= {high} AND {a}.hi >= {low}",
+}
+_POINT_TESTS = {
+    "eq": "{p} BETWEEN {low} AND {high}",
+    "ne": "{p} NOT BETWEEN {low} AND {high}",
+    "gt": "{p} > {high}",
+    "lt": "{p} < {low}",
+    "ge": "{p} >= {low}",
+    "le": "{p} <= {high}",
+    "sa": "{p} > {high}",
+    "eb": "{p} < {low}",
+    "ap": "{p} BETWEEN {low} AND {high}",
+}
+
+
+class Statement:
+    """Collects the parameters of one statement while its text is written."""
+
+    def __init__(self, restriction: Restriction) -> None:
+        self.restriction = restriction
+        self.values: list[Any] = []
+        self._aliases = 0
+
+    def add(self, value: Any, cast: str) -> str:
+        """A parameter as it stands in the text."""
+        self.values.append(value)
+        return f"${len(self.values)}::{cast}"
+
+    def alias(self, letter: str) -> str:
+        """A name for one more table."""
+        self._aliases += 1
+        return f"{letter}{self._aliases}"
+
+    def where(self, alias: str, types: tuple[str, ...], conditions: tuple[Condition, ...]) -> str:
+        """The whole condition on `alias`: type, not deleted, what the caller may see, and what is asked."""
+        parts = [f"NOT {alias}.deleted"]
+        if len(types) == 1:
+            parts.append(f"{alias}.type = {type_code(types[0])}")
+        elif types:
+            parts.append(self._types(alias, types))
+        everything = (*conditions, self._visible(types))
+        tokens = [part.tokens[0] for part in _flat(everything) if isinstance(part, HasToken) and len(part.tokens) == 1]
+        if tokens:
+            parts.append(f"{alias}.tokens @> {self.add(tokens, 'bigint[]')}")
+        rest = [part for part in _flat(everything) if not (isinstance(part, HasToken) and len(part.tokens) == 1)]
+        return " AND ".join([*parts, *(self.condition(alias, part) for part in rest)])
+
+    def _visible(self, types: tuple[str, ...]) -> Condition:
+        if not types:
+            return self.restriction.condition(None)
+        if len(types) == 1:
+            return self.restriction.condition(types[0])
+        each = ((type_, self.restriction.condition(type_)) for type_ in types)
+        return AnyOf(tuple(All((IsType((type_,)), seen)) for type_, seen in each))
+
+    def _types(self, alias: str, types: tuple[str, ...]) -> str:
+        return f"{alias}.type = ANY ({self.add([type_code(type_) for type_ in types], 'smallint[]')})"
+
+    def condition(self, alias: str, condition: Condition) -> str:
+        """One condition as an SQL expression."""
+        match condition:
+            case Nothing():
+                return "false"
+            case All(parts):
+                return f"({' AND '.join(self.condition(alias, part) for part in parts)})" if parts else "true"
+            case AnyOf(parts):
+                return f"({' OR '.join(self.condition(alias, part) for part in parts)})"
+            case Not(part):
+                return f"({self.condition(alias, part)}) IS NOT TRUE"
+            case HasToken(tokens):
+                operator = "@>" if len(tokens) == 1 else "&&"
+                return f"{alias}.tokens {operator} {self.add(list(tokens), 'bigint[]')}"
+            case HasLexeme(query):
+                return f"{alias}.strings @@ {self.add(query, 'text')}::tsquery"
+            case Contains():
+                return self._contains(alias, condition)
+            case HasSpan(groups):
+                return self._spans(alias, groups)
+            case SpanExists(params):
+                return self._exists(alias, lambda s: f"{s}.param = ANY ({self.add(list(params), 'bigint[]')})")
+            case HasKey(keys):
+                return f"{alias}.key = ANY ({self.add(list(keys), 'bigint[]')})"
+            case Updated():
+                return self._updated(alias, condition)
+            case IsType(types):
+                return self._types(alias, types)
+            case Chain():
+                return self._chain(alias, condition)
+            case Reverse():
+                return self._reverse(alias, condition)
+
+    def _contains(self, alias: str, condition: Contains) -> str:
+        tails = [f"{head}%{_like(condition.needle)}%" for head in condition.heads]
+        return (
+            f"EXISTS (SELECT FROM unnest(tsvector_to_array({alias}.strings)) l"
+            f" WHERE l LIKE ANY ({self.add(tails, 'text[]')}))"
+        )
+
+    def _exists(self, alias: str, test: Any) -> str:
+        span = self.alias("s")
+        return f"EXISTS (SELECT FROM span {span} WHERE {span}.rid = {alias}.rid AND {test(span)})"
+
+    def _spans(self, alias: str, groups: tuple[tuple[Test, ...], ...]) -> str:
+        return self._exists(alias, lambda s: f"({' OR '.join(self._group(s, group) for group in groups)})")
+
+    def _group(self, span: str, group: tuple[Test, ...]) -> str:
+        tests = [self._test(span, test) for test in group]
+        return f"({span}.param = {self.add(group[0].param, 'bigint')} AND {' AND '.join(tests)})"
+
+    def _test(self, span: str, test: Test) -> str:
+        low, high = self.add(test.low, "float8"), self.add(test.high, "float8")
+        if test.point:
+            return _POINT_TESTS[test.operator].format(p=f"{span}.{test.point}", low=low, high=high)
+        text = _SPAN_TESTS[test.operator].format(a=span, low=low, high=high)
+        return f"{text} AND {self._unit(span, test.unit)}" if test.unit else text
+
+    def _unit(self, span: str, unit: tuple[str, int]) -> str:
+        number = self.add(unit[1], "bigint")
+        if unit[0] == "full":
+            return f"{span}.unit_full = {number}"
+        return f"({span}.unit = {number} OR {span}.unit_text = {number})"
+
+    def _updated(self, alias: str, test: Updated) -> str:
+        low, high = self.add(test.low, "timestamptz"), self.add(test.high, "timestamptz")
+        return _POINT_TESTS[test.operator].format(p=f"{alias}.updated", low=low, high=high)
+
+    def _chain(self, alias: str, chain: Chain) -> str:
+        """Row by row, for inner conditions that many resources fulfil; OFFSET 0 keeps the planner from turning it."""
+        inner = self.alias("c")
+        where = self.where(inner, (chain.type,), (chain.inner,))
+        if chain.canonical is None:
+            link, number = f"{inner}.key = l", f"{inner}.key"
+        else:
+            link, number = f"{inner}.tokens @> ARRAY[l # {self.add(chain.canonical, 'bigint')}]", "l"
+        seeds = " OR ".join(f"{alias}.tokens @> ARRAY[{number} # {self.add(seed, 'bigint')}]" for seed in chain.seeds)
+        return (
+            f"EXISTS (SELECT FROM unnest({alias}.links) l, LATERAL (SELECT {inner}.key FROM resource {inner}"
+            f" WHERE {link} AND {where} OFFSET 0) {inner} WHERE {seeds} OFFSET 0)"
+        )
+
+    def _reverse(self, alias: str, reverse: Reverse) -> str:
+        inner = self.alias("h")
+        seeds = [f"{inner}.tokens @> ARRAY[{alias}.key # {self.add(seed, 'bigint')}]" for seed in reverse.seeds]
+        where = self.where(inner, (reverse.type,), (reverse.inner,))
+        return f"EXISTS (SELECT FROM resource {inner} WHERE ({' OR '.join(seeds)}) AND {where} OFFSET 0)"
+
+
+def _flat(conditions: tuple[Condition, ...]) -> list[Condition]:
+    """Nested ANDs as one list."""
+    return [
+        part
+        for condition in conditions
+        for part in (_flat(condition.parts) if isinstance(condition, All) else [condition])
+    ]
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
