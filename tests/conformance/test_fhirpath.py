@@ -42,8 +42,9 @@ def input_of(case: dict[str, Any]) -> Any:
     """The resource of a test, None for a test without one; raises FileNotFoundError."""
     if case["input"] is None:
         return None
-    if case["path"]:
-        return load_input(SUITE / case["path"])
+    path: str | None = case["path"]
+    if path:
+        return load_input(SUITE / path)
     return load_input(EXAMPLES / EXAMPLE_OF.get(case["input"], case["input"]))
 
 

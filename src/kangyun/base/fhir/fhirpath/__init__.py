@@ -29,7 +29,7 @@ Faults: `FhirPathError` (``.position`` is the character offset in the expression
 from __future__ import annotations
 
 from .errors import FhirPathError
-from .expression import Expression, compile
+from .expression import Expression, compile  # noqa: A004 - the word of re.compile, which this is for FHIRPath
 from .fast import Extract, Invariant, compile_fast, compile_invariant
 from .quantity import Quantity
 from .temporal import Date, DateTime, Time

@@ -37,7 +37,7 @@ class Environment:
     started: DateTime | None = None
 
     def now(self) -> DateTime:
-        """The moment of this evaluation: every now() and today() in it is the same (clause 5.9)."""
+        """The one moment of an evaluation, whatever time passes during it (clause 5.9)."""
         if self.started is None:
             self.started = from_datetime(clock.now())
         return self.started

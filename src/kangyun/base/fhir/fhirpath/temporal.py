@@ -45,9 +45,11 @@ class Time(Temporal):
     """A time of day: one to three parts."""
 
     def components(self) -> tuple[int, ...]:
+        """The parts, seconds with their fraction."""
         return _with_fraction(self.parts, 3, self.fraction)
 
     def precision(self) -> int:
+        """How many digits are known."""
         return 2 * len(self.parts) + len(self.fraction)
 
     def __str__(self) -> str:
@@ -59,6 +61,7 @@ class DateTime(Temporal):
     """A moment: one to six parts; the offset may stand from the hour on."""
 
     def components(self) -> tuple[int, ...]:
+        """The parts, seconds with their fraction."""
         return _with_fraction(self.parts, 6, self.fraction)
 
     def __str__(self) -> str:

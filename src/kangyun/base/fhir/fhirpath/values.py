@@ -20,6 +20,7 @@ Item: TypeAlias = Any
 
 QUANTITIES = frozenset({"Quantity", "Age", "Count", "Distance", "Duration"})
 INTEGERS = frozenset({"integer", "positiveInt", "unsignedInt"})
+LARGEST_EXPONENT = 1000
 UCUM = "http://unitsofmeasure.org"
 
 
@@ -53,18 +54,18 @@ def system(item: Item) -> Item:
     if convert is not None:
         converted = convert(value)
         return item if converted is None else converted
-    return item if isinstance(value, dict | list) else _plain_system(value)
-
-
-def _plain_system(value: Json) -> Item:
-    return Decimal(repr(value)) if type(value) is float else value
+    if isinstance(value, float | Decimal):
+        return _decimal(value) or item
+    return item if isinstance(value, dict | list) else value
 
 
 def _decimal(value: Json) -> Decimal | None:
     try:
-        return Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
         return None
+    # 1E999999999 is a decimal to FHIR's grammar, but exact arithmetic with it would fill the memory.
+    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
 
 
 def _integer(value: Json) -> int | None:
@@ -209,7 +210,8 @@ def truth(items: Sequence[Item]) -> bool | None:
 def expect(items: Sequence[Item], kind: type | tuple[type, ...], what: str) -> Item | None:
     """The only item, of the given Python type; None for an empty collection."""
     value = singleton(items, what)
-    if value is None or isinstance(value, kind):
+    # Python counts True among the integers, FHIRPath does not.
+    if value is None or (isinstance(value, kind) and (type(value) is not bool or kind is bool)):
         return value
     raise FhirPathError(f"{what} has the wrong type")
 

@@ -52,6 +52,10 @@ class Invariant:
         around = Surroundings(self._type, node, resource, root, resolve) if self._looks_around else None
         try:
             return self._test(node, around) is not False
+        except RecursionError:
+            raise FhirPathError("the data is nested too deeply") from None
+        except ArithmeticError:
+            raise FhirPathError("a number is out of range") from None
         except MALFORMED:
             raise FhirPathError("the resource does not have the structure of its type") from None
 

@@ -185,6 +185,7 @@ class Branches:
 
 
 def itself(node: Json, _: Surroundings | None) -> Sequence[Json]:
+    """The path that stays where it is."""
     return (node,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from kangyun.base.fhir.fhirpath.syntax import Binary, Call, Literal, Syntax, Typ
 from kangyun.base.fhir.fhirpath.values import CONVERSIONS, Item, Json, truth
 
 from .branches import ANY_RESOURCE, Branch, Branches, Dynamic, Run, Surroundings, Test, itself, node_of
+from .logic import LOGIC, as_truth, negated, presence, same, text_equality
 
 Values: TypeAlias = "Callable[[Json, Surroundings | None], Sequence[Item]]"
 Number: TypeAlias = "Callable[[Json, Surroundings | None], int]"
@@ -32,8 +34,12 @@ STRINGS: dict[str, Callable[[str], Callable[[str], bool]]] = {
     "startsWith": lambda part: lambda text: text.startswith(part),
     "endsWith": lambda part: lambda text: text.endswith(part),
     "contains": lambda part: lambda text: part in text,
-    "matches": lambda text: (lambda search: lambda value: search(value) is not None)(pattern(text).search),
+    "matches": lambda text: _matching(pattern(text)),
 }
+
+
+def _matching(expression: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda text: expression.search(text) is not None
 
 
 class Conditions:
@@ -86,14 +92,14 @@ class Conditions:
             case Call():
                 return self._call(syntax, here)
             case _:
-                return _as_truth([one.seen for one in self.branches.of(syntax, here)])
+                return as_truth([one.seen for one in self.branches.of(syntax, here)])
 
     def _call(self, call: Call, here: str) -> Test:
         match call.name, call.arguments:
             case "not", () if call.target is not None:
-                return _negated(self.test(call.target, here))
+                return negated(self.test(call.target, here))
             case "exists" | "empty", ():
-                return _presence(self._seen(call, here), found=call.name == "exists")
+                return presence(self._seen(call, here), found=call.name == "exists")
             case "exists", (criterion,):
                 return self._quantified(call, criterion, here, every=False)
             case "all", (criterion,):
@@ -108,9 +114,9 @@ class Conditions:
                 return self._is(call.target, type_name(argument), here)
             case "hasExtension", (Literal(),):
                 inner = Call(call.position, call.target, "extension", call.arguments)
-                return _presence([one.run for one in self.branches.of(inner, here)], found=True)
+                return presence([one.run for one in self.branches.of(inner, here)], found=True)
             case _:
-                return _as_truth([one.seen for one in self.branches.of(call, here)])
+                return as_truth([one.seen for one in self.branches.of(call, here)])
 
     def _sources(self, call: Call, here: str) -> list[Branch]:
         return [Branch(here, itself, itself)] if call.target is None else self.branches.of(call.target, here)
@@ -205,11 +211,11 @@ class Conditions:
         literal = _literal(syntax.right)
         if isinstance(literal, str):
             try:
-                return _text_equality(self._text_run(self.branches.of(syntax.left, here)), literal, wanted=wanted)
+                return text_equality(self._text_run(self.branches.of(syntax.left, here)), literal, wanted=wanted)
             except Dynamic:
                 pass
         if self._is_condition(syntax.left) and self._is_condition(syntax.right):
-            return _same(self.test(syntax.left, here), self.test(syntax.right, here), wanted=wanted)
+            return same(self.test(syntax.left, here), self.test(syntax.right, here), wanted=wanted)
         left, right = self._values(syntax.left, here), self._values(syntax.right, here)
 
         def test(node: Json, around: Surroundings | None) -> bool | None:
@@ -325,84 +331,3 @@ def _words(syntax: Syntax) -> list[str]:
             return [*_words(left), *_words(right)]
         case _:
             raise Dynamic
-
-
-def _text_equality(run: Run, text: str, *, wanted: bool) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        found = run(node, around)
-        return ((len(found) == 1 and found[0] == text) is wanted) if found else None
-
-    return test
-
-
-def _presence(runs: list[Run], *, found: bool) -> Test:
-    if len(runs) == 1:
-        run = runs[0]
-        return lambda node, around: (len(run(node, around)) > 0) is found
-    return lambda node, around: any(run(node, around) for run in runs) is found
-
-
-def _as_truth(runs: list[Run]) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        found = [one for run in runs for one in run(node, around)]
-        if len(found) > 1:
-            raise FhirPathError(f"a condition must be a single value, not {len(found)}")
-        return None if not found else found[0] is not False
-
-    return test
-
-
-def _negated(inner: Test) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        found = inner(node, around)
-        return None if found is None else not found
-
-    return test
-
-
-def _same(left: Test, right: Test, *, wanted: bool) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        one, other = left(node, around), right(node, around)
-        return None if one is None or other is None else (one is other) is wanted
-
-    return test
-
-
-def _and(left: Test, right: Test) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        one = left(node, around)
-        if one is False:
-            return False
-        other = right(node, around)
-        return other if one or other is False else None
-
-    return test
-
-
-def _or(left: Test, right: Test) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        one = left(node, around)
-        if one:
-            return True
-        other = right(node, around)
-        return other if one is False or other else None
-
-    return test
-
-
-def _xor(left: Test, right: Test) -> Test:
-    return _same(left, right, wanted=False)
-
-
-def _implies(left: Test, right: Test) -> Test:
-    def test(node: Json, around: Surroundings | None) -> bool | None:
-        one = left(node, around)
-        if one is False:
-            return True
-        other = right(node, around)
-        return other if one or other else None
-
-    return test
-
-
-LOGIC: dict[str, Callable[[Test, Test], Test]] = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}

@@ -12,6 +12,8 @@ from .registry import on_value
 
 NUMBER = (int, Decimal)
 WIDE = Context(prec=60)
+# Larger powers are computed as rounded decimals, so that nesting them cannot fill the memory.
+MOST_BITS = 256
 
 
 @on_value("abs", (*NUMBER, Quantity))
@@ -38,7 +40,7 @@ def truncate(value: int | Decimal) -> int:
     return int(value)
 
 
-@on_value("round", NUMBER, 0, 1)
+@on_value("round", NUMBER, int, optional=1)
 def rounded(value: int | Decimal, digits: int = 0) -> Decimal:
     """The nearest number with so many digits after the point; halves go away from zero."""
     if digits < 0:
@@ -58,7 +60,7 @@ def ln(value: int | Decimal) -> Decimal | None:
     return _computed(lambda: Decimal(value).ln())
 
 
-@on_value("log", NUMBER, 1)
+@on_value("log", NUMBER, NUMBER)
 def log(value: int | Decimal, base: int | Decimal) -> Decimal | None:
     """The logarithm to a base; nothing for numbers that have none."""
     return _computed(lambda: (Decimal(value).ln() / Decimal(base).ln()).quantize(Decimal("1E-20")).normalize())
@@ -70,10 +72,10 @@ def sqrt(value: int | Decimal) -> Decimal | None:
     return _computed(lambda: Decimal(value).sqrt())
 
 
-@on_value("power", NUMBER, 1)
+@on_value("power", NUMBER, NUMBER)
 def power(value: int | Decimal, exponent: int | Decimal) -> int | Decimal | None:
     """The power; nothing where it is not a real number."""
-    if isinstance(value, int) and isinstance(exponent, int) and 0 <= exponent <= 1024:
+    if isinstance(value, int) and isinstance(exponent, int) and 0 <= exponent * value.bit_length() <= MOST_BITS:
         return value**exponent
     return _computed(lambda: Decimal(value) ** Decimal(exponent))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from kangyun.base.fhir.fhirpath.frame import Frame
 from kangyun.base.fhir.fhirpath.values import Item, expect
 
 Items: TypeAlias = list[Item]
+Kind: TypeAlias = "type | tuple[type, ...]"
 Apply: TypeAlias = Callable[..., Items]
 
 
@@ -46,26 +47,26 @@ def _register(name: str, least: int, most: int | None, *, lazy: bool) -> Callabl
 
 
 def on_value(
-    name: str, kind: type | tuple[type, ...], least: int = 0, most: int | None = None
+    name: str, kind: Kind, *arguments: Kind, optional: int = 0
 ) -> Callable[[Callable[..., Item | None]], None]:
-    """Register a function of one value of the given type: an empty input or argument makes an empty result.
+    """Register a function of one value: an empty input or argument makes an empty result.
 
-    The function gets the value and its arguments as system values and returns one value, or None for empty.
+    ``kind`` is the Python type of the input, ``arguments`` those of the arguments, the last ``optional`` of which may be
+    left out. The function gets system values and returns one, or None for empty.
     """
 
     def register(compute: Callable[..., Item | None]) -> None:
-        def apply(_: Frame, items: Items, *arguments: Items) -> Items:
+        def apply(_: Frame, items: Items, *given: Items) -> Items:
             value = expect(items, kind, f"the input of {name}()")
-            given = [_argument(name, argument) for argument in arguments]
-            if value is None or None in given:
+            values = [
+                expect(one, wanted, f"an argument of {name}()") for one, wanted in zip(given, arguments, strict=False)
+            ]
+            if value is None or None in values:
                 return []
-            result = compute(value, *given)
+            result = compute(value, *values)
             return [] if result is None else [result]
 
-        FUNCTIONS[name] = Function(name, least, least if most is None else most, lazy=False, apply=apply)
+        most = len(arguments)
+        FUNCTIONS[name] = Function(name, most - optional, most, lazy=False, apply=apply)
 
     return register
-
-
-def _argument(name: str, items: Items) -> Any:
-    return expect(items, object, f"an argument of {name}()")

@@ -26,19 +26,19 @@ def pattern(text: str) -> re.Pattern[str]:
         raise FhirPathError(f"the regular expression is malformed: {fault.msg}") from None
 
 
-@on_value("indexOf", str, 1)
+@on_value("indexOf", str, str)
 def index_of(text: str, part: str) -> int:
     """Where a part begins, -1 when it does not occur."""
     return text.find(part)
 
 
-@on_value("lastIndexOf", str, 1)
+@on_value("lastIndexOf", str, str)
 def last_index_of(text: str, part: str) -> int:
     """Where a part begins for the last time, -1 when it does not occur."""
     return text.rfind(part)
 
 
-@on_value("substring", str, 1, 2)
+@on_value("substring", str, int, int, optional=1)
 def substring(text: str, start: int, length: int | None = None) -> str | None:
     """The text from a position on; nothing when the position lies outside."""
     if not 0 <= start < len(text):
@@ -46,19 +46,19 @@ def substring(text: str, start: int, length: int | None = None) -> str | None:
     return text[start:] if length is None else text[start : start + max(0, length)]
 
 
-@on_value("startsWith", str, 1)
+@on_value("startsWith", str, str)
 def starts_with(text: str, part: str) -> bool:
     """Whether the text begins with a part."""
     return text.startswith(part)
 
 
-@on_value("endsWith", str, 1)
+@on_value("endsWith", str, str)
 def ends_with(text: str, part: str) -> bool:
     """Whether the text ends with a part."""
     return text.endswith(part)
 
 
-@on_value("contains", str, 1)
+@on_value("contains", str, str)
 def contains(text: str, part: str) -> bool:
     """Whether a part occurs in the text."""
     return part in text
@@ -76,25 +76,25 @@ def lower(text: str) -> str:
     return text.lower()
 
 
-@on_value("replace", str, 2)
+@on_value("replace", str, str, str)
 def replace(text: str, part: str, by: str) -> str:
     """The text with every occurrence of a part replaced."""
     return text.replace(part, by)
 
 
-@on_value("matches", str, 1)
+@on_value("matches", str, str)
 def matches(text: str, expression: str) -> bool:
     """Whether a regular expression matches somewhere in the text."""
     return pattern(expression).search(text) is not None
 
 
-@on_value("matchesFull", str, 1)
+@on_value("matchesFull", str, str)
 def matches_full(text: str, expression: str) -> bool:
     """Whether a regular expression matches the whole text."""
     return pattern(expression).fullmatch(text) is not None
 
 
-@on_value("replaceMatches", str, 2)
+@on_value("replaceMatches", str, str, str)
 def replace_matches(text: str, expression: str, by: str) -> str:
     """The text with every match replaced; ``$1`` and ``${name}`` stand for groups, an empty expression for no match."""
     if not expression:
@@ -162,13 +162,13 @@ UNESCAPE: dict[str, Callable[[str], str]] = {
 }
 
 
-@on_value("encode", str, 1)
+@on_value("encode", str, str)
 def encode(text: str, form: str) -> str | None:
     """The text's UTF-8 bytes in base64, urlbase64 or hex."""
     return ENCODE[form](text.encode()) if form in ENCODE else None
 
 
-@on_value("decode", str, 1)
+@on_value("decode", str, str)
 def decode(text: str, form: str) -> str | None:
     """The text that encode() was given; nothing when it is malformed."""
     try:
@@ -177,13 +177,13 @@ def decode(text: str, form: str) -> str | None:
         return None
 
 
-@on_value("escape", str, 1)
+@on_value("escape", str, str)
 def escape(text: str, form: str) -> str | None:
     """The text made safe for html or json."""
     return ESCAPE[form](text) if form in ESCAPE else None
 
 
-@on_value("unescape", str, 1)
+@on_value("unescape", str, str)
 def unescape(text: str, form: str) -> str | None:
     """The text that escape() was given; nothing when it is malformed."""
     try:
