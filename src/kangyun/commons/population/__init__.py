@@ -1,9 +1,17 @@
 """Population: who is who. Residents are found by exact identifiers, registered once, and merged."""
 
-from kangyun.commons.population.decisions import is_credit_code, is_id_number, looks_like_id_number, normal_id_number
+from kangyun.commons.population.actions import Registration, overtaken, prepare, prepare_merge, register, turn
+from kangyun.commons.population.decisions import (
+    is_credit_code,
+    is_id_number,
+    looks_like_id_number,
+    normal_id_number,
+    telling,
+)
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Identity
+from kangyun.commons.population.queries import identify
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Identity", "is_credit_code", "is_id_number", "looks_like_id_number",
-    "normal_id_number",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Identity", "Registration", "identify", "is_credit_code", "is_id_number",
+    "looks_like_id_number", "normal_id_number", "overtaken", "prepare", "prepare_merge", "register", "telling", "turn",
 ]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from kangyun.base import rules
+from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
 _PACKAGE = "kangyun.commons.population"
 _EIGHTEEN = re.compile(r"\d{17}[\dXx]")
@@ -101,6 +102,33 @@ def _values(patient: dict[str, Any], systems: Iterable[str]) -> dict[str, str]:
     return {one["system"]: one["value"] for one in patient.get("identifier", []) if one.get("system") in wanted}
 
 
+def belongs_together(told: dict[str, Any], first: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two residents are one, when a sender `told` identifiers of both as those of one person.
+
+    The holder of the strongest identifier must agree in name, birth date and sex; the other in birth date and sex,
+    since a newborn's first record seldom has the name. A person's only number must not differ.
+    """
+    if contradicts(first, other) or contradicts(first, told) or contradicts(other, told):
+        return False
+    same = all(one.get(key) == told.get(key) for one in (first, other) for key in ("birthDate", "gender"))
+    return same and bool(_name_texts(first) & _name_texts(told)) and told.get("birthDate") is not None
+
+
+def _name_texts(patient: dict[str, Any]) -> set[str]:
+    return {str(name.get("text") or "".join([name.get("family", ""), *name.get("given", [])])) for name in patient.get("name", [])}
+
+
+def normal_identifiers(patient: dict[str, Any]) -> dict[str, Any]:
+    """The Patient with its resident ID numbers in the form of 18 characters."""
+    numbers = [
+        {**one, "value": normal_id_number(one["value"])}
+        if one.get("system") == ID_NUMBER_SYSTEM and looks_like_id_number(str(one.get("value")))
+        else one
+        for one in patient.get("identifier", [])
+    ]
+    return {**patient, "identifier": numbers}
+
+
 def survivor(current: dict[str, Any] | None, news: dict[str, Any]) -> dict[str, Any]:
     """The Patient after news of the resident, by rules/survivorship.yaml; equal to `current` when nothing is new."""
     if current is None:
@@ -118,23 +146,57 @@ def _newest(_old: Any, new: Any) -> Any:
     return new
 
 
+def _coded(old: Any, new: Any) -> Any:
+    """The same meaning in another sender's code is no news."""
+    first = [(one or {}).get("coding", [{}])[0] for one in (old, new)]
+    same = first[0].get("code") and all(first[0].get(key) == first[1].get(key) for key in ("system", "code"))
+    return old if same else new
+
+
+def _names(old: Any, new: Any) -> Any:
+    """Names that are all known already are no news; a new one comes first and replaces those of its script."""
+    known = {one.get("text") for one in old or []}
+    if all(one.get("text") in known for one in new):
+        return old
+    scripts = {_script(one) for one in new}
+    return [*new, *(one for one in old or [] if _script(one) not in scripts)]
+
+
+def _script(name: dict[str, Any]) -> str:
+    marks = [str(one.get("valueCode")) for one in name.get("extension", []) if "EN-representation" in str(one.get("url"))]
+    return f"{name.get('use') in {'old', 'nickname', 'maiden'}}{marks[0] if marks else ''}"
+
+
 def _both(old: Any, new: Any) -> Any:
     """Identifiers accumulate: a value that is known keeps its place, but not less than what is now said of it."""
     found = list(old or [])
-    places = {(one.get("system"), one.get("value")): place for place, one in enumerate(found)}
+    places = {_identity(one): place for place, one in enumerate(found)}
     for one in new:
-        place = places.get((one.get("system"), one.get("value")))
-        if place is None:
+        place = places.setdefault(_identity(one), len(found))
+        if place == len(found):
             found.append(one)
-        else:
+        elif one.get("use") != "old":
             found[place] = {**found[place], **one}
     return found
 
 
+def _identity(one: dict[str, Any]) -> tuple[Any, ...]:
+    return one.get("system"), one.get("value"), one.get("type") if "other" in one else None, str(one.get("other"))
+
+
 def _by_use(old: Any, new: Any) -> Any:
     """What is now said replaces what was said for the same use (home, work, mobile, ...); other uses stay."""
+    before = list(old or [])
+    if all(any(_says(known, one) for known in before) for one in new):
+        return before
     replaced = {_use(one) for one in new}
-    return [*new, *(one for one in old or [] if _use(one) not in replaced)]
+    return [*new, *(one for one in before if _use(one) not in replaced)]
+
+
+def _says(known: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether what is known says the same, be it with a use or without."""
+    told = {key: value for key, value in news.items() if key != "use"}
+    return all(known.get(key) == value for key, value in told.items()) and news.get("use", known.get("use")) == known.get("use")
 
 
 def _use(one: dict[str, Any]) -> tuple[str, ...]:
@@ -146,7 +208,7 @@ def _by_url(old: Any, new: Any) -> Any:
     return [*(one for one in old or [] if one.get("url") not in replaced), *new]
 
 
-_KEEP = {"newest": _newest, "accumulate": _both, "by_use": _by_use, "by_url": _by_url}
+_KEEP = {"newest": _newest, "accumulate": _both, "by_use": _by_use, "by_url": _by_url, "coded": _coded, "names": _names}
 
 
 def _one_of_choices(patient: dict[str, Any]) -> dict[str, Any]:

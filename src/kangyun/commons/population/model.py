@@ -17,10 +17,10 @@ class Ambiguous(Exception):  # noqa: N818 - it is an expected outcome, not an er
 class Identity:
     """Who a set of identifiers belongs to.
 
-    `current` is the resident's Patient as the record holds it, or None when the resident is new. `replaced` are the
-    ids of Patients that were merged into it.
+    `current` is the resident's Patient as the record holds it, or None when the resident is new. `replaced` are other
+    Patients that turn out to be the same person.
     """
 
     id: str | None
     current: dict[str, Any] | None
-    replaced: tuple[str, ...] = field(default=())
+    replaced: tuple[dict[str, Any], ...] = field(default=())
