@@ -28,7 +28,7 @@ def moment(text: str | None) -> datetime | None:
         if "T" in text:
             return datetime.fromisoformat(text).astimezone(CHINA)
         parts = [int(part) for part in text.split("-")]
-        return datetime(parts[0], *(parts[1:] + [1, 1])[:2], tzinfo=CHINA)
+        return datetime(parts[0], *[*parts[1:], 1, 1][:2], tzinfo=CHINA)
     except (ValueError, IndexError):
         return None
 
@@ -83,8 +83,8 @@ def masked(identifier: str | None) -> str:
     """Hide the middle of an identifier: the first three and last four signs stay (short ones keep only the last two)."""
     text = identifier or ""
     if len(text) <= 8:
-        return "•" * max(len(text) - 2, 0) + text[-2:]
-    return f"{text[:3]}{'•' * min(len(text) - 7, 8)}{text[-4:]}"
+        return "*" * max(len(text) - 2, 0) + text[-2:]
+    return f"{text[:3]}{'*' * min(len(text) - 7, 8)}{text[-4:]}"
 
 
 def age(language: str, born: str | None, until: str | None = None) -> str:

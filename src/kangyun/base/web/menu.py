@@ -10,12 +10,17 @@ from starlette.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One place to go to: ``key`` is a text key, ``icon`` a name of ``static/icons.svg``, lower ``order`` comes first."""
+    """One place to go to.
+
+    ``key`` and ``about`` are text keys (name, and what one finds there, for the start page); ``icon`` is a name of
+    ``static/icons.svg``; lower ``order`` comes first.
+    """
 
     key: str
     path: str
     icon: str
     order: int = 50
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ def _own_address(target: str) -> str:
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
 
 
+async def start(request: Request) -> Response:
+    """Show the start page: a tile for every place of the menu, and the addresses for machines."""
+    return render(request, "start.html")
+
+
 async def offline(request: Request) -> Response:
     """Show the page that the service worker keeps for moments without a network."""
     return render(request, "error.html", kind="offline", number=None, detail=None)
@@ -88,6 +93,7 @@ def exception_handlers() -> dict[Any, Handler]:
 def routes() -> list[BaseRoute]:
     """Return the addresses of the shell."""
     return [
+        route("/", start, permission=PUBLIC),
         route("/static/{digest}/{name:path}", serve_asset, permission=PUBLIC),
         route("/preferences", set_preferences, permission=PUBLIC, methods=["POST"]),
         route("/offline", offline, permission=PUBLIC),

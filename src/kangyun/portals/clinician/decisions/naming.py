@@ -1,0 +1,125 @@
+"""What to call things: codes, people and institutions, in the reader's language where the record has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Node = dict[str, Any]
+Names = Mapping[str, str]
+"""Names of referenced resources by reference, such as ``{"Organization/7": "云州市第一人民医院"}``."""
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_QUALIFIER = re.compile(r" \((disorder|finding|procedure|situation|observable entity|qualifier value|regime/therapy)\)$")
+
+
+def concept(node: Node | None, language: str) -> str:
+    """Name a CodeableConcept: its own text first, or a coding's display in the reader's language."""
+    if not node:
+        return ""
+    given = [node.get("text"), *(coding.get("display") for coding in node.get("coding", []))]
+    candidates = [text for text in given if text] + [coding["code"] for coding in node.get("coding", []) if coding.get("code")]
+    return _QUALIFIER.sub("", preferred(candidates, language))
+
+
+def is_chinese(text: str) -> bool:
+    """Say whether a text holds Chinese characters."""
+    return bool(_CHINESE.search(text))
+
+
+def preferred(candidates: Iterable[str], language: str) -> str:
+    """Choose the first text in the reader's script, else the first of all."""
+    known = list(candidates)
+    fitting = [text for text in known if is_chinese(text) == (language == "zh")]
+    return (fitting or known or [""])[0]
+
+
+def person(names: Iterable[Node]) -> str:
+    """Write a HumanName as people do: Chinese without a space, others given name first; an official name wins."""
+    ranked = sorted(names, key=lambda name: ("official", "usual").index(name["use"]) if name.get("use") in {"official", "usual"} else 2)
+    for name in ranked:
+        written = name.get("text") or _joined(name)
+        if written:
+            return written
+    return ""
+
+
+def _joined(name: Node) -> str:
+    given, family = name.get("given", []), name.get("family", "")
+    if is_chinese(family + "".join(given)):
+        return family + "".join(given)
+    return " ".join([*given, family]).strip()
+
+
+def referred(reference: Node | None, names: Names) -> str:
+    """Name what a Reference points to: its display, or the name we looked up."""
+    if not reference:
+        return ""
+    return reference.get("display") or names.get(reference.get("reference", ""), "")
+
+
+def reference_targets(resources: Iterable[Node], wanted: tuple[str, ...]) -> set[str]:
+    """Collect the references to the ``wanted`` types that carry no display and so must be looked up."""
+    return {
+        reference["reference"]
+        for resource in resources
+        for reference in _references(resource)
+        if reference["reference"].startswith(wanted) and not reference.get("display")
+    }
+
+
+def _references(node: Any) -> Iterator[Node]:
+    if isinstance(node, dict):
+        if isinstance(node.get("reference"), str):
+            yield node
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def names_of(resources: Iterable[Node]) -> dict[str, str]:
+    """Name organisations and staff by reference."""
+    found: dict[str, str] = {}
+    for resource in resources:
+        name = resource.get("name")
+        written = person(name) if isinstance(name, list) else name
+        if written:
+            found[f"{resource['resourceType']}/{resource['id']}"] = written
+    return found
+
+
+def source_of(resource: Node, names: Names, encounters: Mapping[str, Node] | None = None) -> str:
+    """Name the institution that a resource comes from: its own statement first, else the visit it belongs to."""
+    for statement in _statements(resource):
+        name = referred(statement, names)
+        if name and not str(statement.get("reference", "")).startswith(("Practitioner/", "PractitionerRole/")):
+            return name
+    visit = (encounters or {}).get((resource.get("encounter") or {}).get("reference", ""))
+    return source_of(visit, names) if visit is not None and visit is not resource else ""
+
+
+def _statements(resource: Node) -> Iterator[Node]:
+    for key in ("serviceProvider", "custodian", "managingOrganization"):
+        if key in resource:
+            yield resource[key]
+    performers = resource.get("performer", [])
+    for performer in performers if isinstance(performers, list) else [performers]:
+        if "onBehalfOf" in performer:
+            yield performer["onBehalfOf"]
+        yield performer.get("actor", performer)
+    for author in resource.get("author", []):
+        yield author
+
+
+def first(resource: Node, *keys: str) -> str:
+    """Return the first of several dates that a resource has; a period counts by its start."""
+    for key in keys:
+        value = resource.get(key)
+        if isinstance(value, dict):
+            value = value.get("start") or value.get("end")
+        if value:
+            return str(value)
+    return ""

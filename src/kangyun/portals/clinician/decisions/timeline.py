@@ -1,0 +1,206 @@
+"""One life in order: visits with what happened in them, newest first, each with the institution it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from kangyun.base.web.display import moment
+from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of
+
+KINDS = ("visit", "diagnosis", "medicine", "result", "procedure", "immunization", "document")
+"""The filters of the timeline, in the order of their chips."""
+
+TYPES = (
+    "Encounter", "Condition", "MedicationRequest", "DiagnosticReport", "Procedure", "Immunization", "DocumentReference", "Observation",
+)
+"""The resource types that a timeline is made of."""
+
+_STAYS = {"IMP", "ACUTE", "NONAC", "OBSENC"}
+_EMERGENCY = {"EMER"}
+_KIND_OF_TYPE = {
+    "Condition": "diagnosis", "MedicationRequest": "medicine", "DiagnosticReport": "result", "Procedure": "procedure",
+    "Immunization": "immunization", "DocumentReference": "document", "Observation": "result",
+}
+_DATES = {
+    "Encounter": ("period",), "Condition": ("onsetDateTime", "recordedDate"), "MedicationRequest": ("authoredOn",),
+    "DiagnosticReport": ("effectiveDateTime", "effectivePeriod", "issued"), "Procedure": ("performedDateTime", "performedPeriod"),
+    "Immunization": ("occurrenceDateTime", "recorded"), "DocumentReference": ("date",), "Observation": ("effectiveDateTime", "effectivePeriod", "issued"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that happened: its kind, what it is called, and where its whole content can be opened."""
+
+    kind: str
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One visit or one thing outside of any visit; ``shape`` is stay, emergency, visit or a kind."""
+
+    shape: str
+    when: str
+    until: str
+    title: str
+    source: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The entries of one year, newest first."""
+
+    year: int
+    entries: tuple[Entry, ...]
+
+
+def entries(resources: Iterable[Node], names: Names, language: str) -> list[Entry]:
+    """Order a life, newest first; what carries no date is left to the lists of the record."""
+    everything = [one for one in resources if one.get("status") != "entered-in-error"]
+    visits = {f"Encounter/{one['id']}": one for one in everything if one["resourceType"] == "Encounter"}
+    reported = {reference["reference"] for one in everything if one["resourceType"] == "DiagnosticReport" for reference in one.get("result", []) if "reference" in reference}
+    inside: dict[str, list[Node]] = {}
+    alone: list[Node] = []
+    for one in everything:
+        place = (one.get("encounter") or _context(one)).get("reference", "")
+        if one["resourceType"] in _KIND_OF_TYPE and f"Observation/{one['id']}" not in reported:
+            (inside.setdefault(place, []) if place in visits else alone).append(one)
+    found = [_visit(visit, inside.get(reference, []), names, language) for reference, visit in visits.items()]
+    found += _alone(alone, names, language)
+    return sorted((entry for entry in found if moment(entry.when)), key=lambda entry: str(moment(entry.when)), reverse=True)
+
+
+def _context(resource: Node) -> Node:
+    """DocumentReference names its visit inside ``context``."""
+    visits = (resource.get("context") or {}).get("encounter", [])
+    return visits[0] if isinstance(visits, list) and visits else {}
+
+
+def _visit(visit: Node, inside: list[Node], names: Names, language: str) -> Entry:
+    period = visit.get("period", {})
+    return Entry(
+        shape=_shape(visit),
+        when=period.get("start") or period.get("end") or "",
+        until=period.get("end", ""),
+        title=_reason(visit, inside, language),
+        source=source_of(visit, names),
+        parts=tuple(_parts(inside, language)),
+    )
+
+
+def _shape(visit: Node) -> str:
+    code = visit.get("class", {}).get("code", "")
+    return "stay" if code in _STAYS else "emergency" if code in _EMERGENCY else "visit"
+
+
+def _reason(visit: Node, inside: list[Node], language: str) -> str:
+    """Title a visit by why the person came: the reason, else the diagnosis, else its type."""
+    reasons = [concept(reason, language) for reason in visit.get("reasonCode", [])]
+    diagnoses = [concept(one.get("code"), language) for one in inside if one["resourceType"] == "Condition"]
+    types = [concept(kind, language) for kind in visit.get("type", [])]
+    return next((text for text in [*reasons, *diagnoses, *types] if text), "")
+
+
+def _parts(inside: Iterable[Node], language: str) -> Iterator[Part]:
+    """List what happened in a visit by kind; single observations without a report are counted in one part."""
+    ordered = sorted(inside, key=lambda one: (KINDS.index(_KIND_OF_TYPE[one["resourceType"]]), _when(one)))
+    loose = [one for one in ordered if one["resourceType"] == "Observation"]
+    seen: set[tuple[str, str]] = set()
+    for one in ordered:
+        part = _part(one, language)
+        if one["resourceType"] != "Observation" and part.text and (part.kind, part.text) not in seen:
+            seen.add((part.kind, part.text))
+            yield part
+    if loose:
+        yield Part("measured", str(len(loose)))
+
+
+def _part(resource: Node, language: str) -> Part:
+    kind = resource["resourceType"]
+    code = {
+        "MedicationRequest": "medicationCodeableConcept", "Immunization": "vaccineCode", "DocumentReference": "type",
+    }.get(kind, "code")
+    text = concept(resource.get(code), language) or resource.get("description", "")
+    href = f"{kind}/{resource['id']}" if kind in {"DiagnosticReport", "DocumentReference"} else ""
+    return Part(_KIND_OF_TYPE[kind], text, href)
+
+
+def _when(resource: Node) -> str:
+    return first(resource, *_DATES[resource["resourceType"]])
+
+
+def _alone(resources: Iterable[Node], names: Names, language: str) -> Iterator[Entry]:
+    """Things outside of any visit; loose observations of one moment and source become one entry."""
+    measured: dict[tuple[str, str], int] = {}
+    for one in resources:
+        part, source = _part(one, language), source_of(one, names)
+        if one["resourceType"] == "Observation":
+            measured[_when(one), source] = measured.get((_when(one), source), 0) + 1
+        else:
+            yield Entry(part.kind, _when(one), "", part.text, source, (part,) if part.href else ())
+    for (when, source), count in measured.items():
+        yield Entry("result", when, "", "", source, (Part("measured", str(count)),))
+
+
+def chosen(everything: Iterable[Entry], kind: str) -> list[Entry]:
+    """Keep the entries of one kind, showing only the parts of that kind; every entry when the kind is not one."""
+    if kind not in KINDS:
+        return list(everything)
+    if kind == "visit":
+        return [entry for entry in everything if entry.shape in {"stay", "emergency", "visit"}]
+    wanted = {kind, "measured"} if kind == "result" else {kind}
+    narrowed = (replace(entry, parts=tuple(part for part in entry.parts if part.kind in wanted)) for entry in everything)
+    return [entry for entry in narrowed if entry.parts or entry.shape == kind]
+
+
+def by_year(ordered: Iterable[Entry]) -> list[Year]:
+    """Group entries by the year in China's time, newest first."""
+    years: dict[int, list[Entry]] = {}
+    for entry in ordered:
+        when = moment(entry.when)
+        if when:
+            years.setdefault(when.year, []).append(entry)
+    return [Year(year, tuple(inside)) for year, inside in sorted(years.items(), reverse=True)]
+
+
+def first_years(years: list[Year], least: int, before: int | None = None) -> tuple[list[Year], int | None]:
+    """Take whole years until ``least`` entries are shown; also return the year from which the rest begins, or ``None``."""
+    older = [year for year in years if before is None or year.year <= before]
+    shown: list[Year] = []
+    while len(shown) < len(older) and sum(len(year.entries) for year in shown) < least:
+        shown.append(older[len(shown)])
+    rest = older[len(shown) :]
+    return shown, rest[0].year if rest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One year of the lifeline: how much happened, as a share of the busiest year, and whether there was a stay."""
+
+    year: int
+    count: int
+    share: float
+    stays: int
+
+
+def lifeline(ordered: Iterable[Entry], born: str, today: int) -> list[Bar]:
+    """Count entries for every year from birth (or the first entry) to now, so that gaps are seen as gaps."""
+    years = [(when.year, entry.shape == "stay") for entry in ordered if (when := moment(entry.when))]
+    if not years:
+        return []
+    counts, stays = Counter(year for year, _ in years), Counter(year for year, stay in years if stay)
+    start = moment(born)
+    begin = min([year for year, _ in years] + ([start.year] if start else []))
+    busiest = max(counts.values())
+    return [Bar(year, counts[year], round(counts[year] / busiest, 3), stays[year]) for year in range(begin, max(today, *counts) + 1)]
+
+
+def counts_by_kind(everything: Iterable[Entry]) -> Mapping[str, int]:
+    """Count the entries that each filter would show."""
+    known = list(everything)
+    return {kind: len(chosen(known, kind)) for kind in KINDS}
