@@ -24,7 +24,7 @@ CREATE TABLE resource (
     deleted boolean NOT NULL DEFAULT false,
     meta text,
     body text,
-    tokens bigint[] NOT NULL,
+    tokens bigint[],
     strings tsvector,
     links bigint[],
     PRIMARY KEY (key, id, resident)
