@@ -64,19 +64,22 @@ DELETE FROM commit_once WHERE at < $1
 SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k ORDER BY k
 
 -- name: change_bounds
--- Materialized, or the planner would look for the lowest seq from the start of the whole table.
-WITH fresh AS MATERIALIZED (
-    SELECT seq FROM change
-    WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
-      AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
-)
-SELECT min(seq), max(seq) FROM fresh
+SELECT min(seq), max(seq) FROM change
+WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
+  AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
 
 -- name: change_page
 SELECT seq, resident, key, type, id, version, method FROM change
-WHERE pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
+  AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
   AND seq > $3 AND seq <= $4
 ORDER BY seq LIMIT $5
 
 -- name: trim_changes
 DELETE FROM change WHERE xid < $1::text::xid8
+
+-- name: import_done
+SELECT start, stored FROM import_chunk WHERE file = $1
+
+-- name: import_note
+INSERT INTO import_chunk (file, start, stored) VALUES ($1, $2, $3)
