@@ -31,7 +31,20 @@ async def serve(settings: Settings, announce: Announce | None = None) -> None:
         await _serve(services, announce)
     finally:
         await services.database.close()
-        await services.database.stop_server()
+        await services.database.stop_server(always=True)
+
+
+async def work(settings: Settings) -> None:
+    """Run background jobs and reactions only, until SIGTERM or SIGINT."""
+    services = await open_services(settings)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with AsyncExitStack() as stack:
+        await _start_work(stack, services)
+        await ended.wait()
+    await services.database.close()
+    await services.database.stop_server()
 
 
 async def _serve(services: Services, announce: Announce | None) -> None:
@@ -40,7 +53,8 @@ async def _serve(services: Services, announce: Announce | None) -> None:
         if services.settings.worker:
             checks |= await _start_work(stack, services)
         for module in doors("listeners"):
-            await stack.enter_async_context(module.listening(services))
+            if hasattr(module, "listening"):
+                await stack.enter_async_context(module.listening(services))
         server = _Server(_config(services, checks))
         if announce:
             task = asyncio.create_task(announce(services))
@@ -61,8 +75,8 @@ def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Conf
     settings = services.settings
     return uvicorn.Config(
         build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http="httptools",
-        log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-        h11_max_incomplete_event_size=65536, timeout_graceful_shutdown=10, timeout_keep_alive=75,
+        log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
+        timeout_graceful_shutdown=10, timeout_keep_alive=75,
         limit_concurrency=1000,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from kangyun.app.machines import Machines
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services
 from kangyun.base import errors, health, logs, metrics, web
@@ -24,20 +25,18 @@ from kangyun.commons.access.decisions import actor_at, may_enter
 
 log = structlog.get_logger()
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
     """The whole application; raises ValueError for a route that names no permission."""
-    routes = [*_own_routes(checks), *web.routes(), *_room_routes()]
-    guarded = [_guarded(services, entry) for entry in routes]
-    machines = [entry for entry in guarded if entry.path.startswith("/fhir")]
-    people = [entry for entry in guarded if not entry.path.startswith("/fhir")]
-    inner = [Middleware(logs.RequestLog), Middleware(metrics.HttpMetrics)]
-    return _ByAddress(
-        _application(services, machines, inner),
-        _application(services, people, [*inner, *web.middleware()]),
-    )
+    routes = [_checked(entry) for entry in [*_own_routes(checks), *web.routes(), *_room_routes()]]
+    enter = _gate(services)
+    people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)])
+    machines = [entry for entry in routes if _for_machines(entry)]
+    return _ByAddress(Machines(machines, people, enter, _tell), people)
+
+
+def _for_machines(entry: GuardedRoute) -> bool:
+    return entry.path == "/fhir" or entry.path.startswith("/fhir/")
 
 
 def route_table() -> list[GuardedRoute]:
@@ -53,7 +52,7 @@ class _ByAddress:
         self.people = people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/fhir"):
+        if scope["type"] == "http" and (scope["path"] == "/fhir" or scope["path"].startswith("/fhir/")):
             await self.machines(scope, receive, send)
         else:
             await self.people(scope, receive, send)
@@ -81,35 +80,53 @@ def _checked(entry: BaseRoute) -> GuardedRoute:
     return entry
 
 
-def _guarded(services: Services, entry: BaseRoute) -> GuardedRoute:
+def _gate(services: Services) -> Callable[[Request, str], None]:
+    settings = services.settings
+
+    def enter(request: Request, permission: str) -> None:
+        """Let the request in with a handle, or raise Problem 401 or 403."""
+        actor = actor_at(_caller(request), settings.access_local_role, settings.access_network_role)
+        if not may_enter(actor.role, permission):
+            known = actor.role != "anonymous"
+            raise refuse(403 if known else 401, "forbidden", "base.forbidden" if known else "base.unauthenticated")
+        request.state.handle = services.gate.open(actor, "care")
+
+    return enter
+
+
+def _caller(request: Request) -> str:
+    """The caller's address; what a proxy on this machine passes on is not a caller on this machine."""
+    client = request.scope.get("client")
+    if client is None or request.headers.get("x-forwarded-for") or request.headers.get("forwarded"):
+        return "unknown"
+    return client[0]
+
+
+def _guarded(enter: Callable[[Request, str], None], entry: GuardedRoute) -> GuardedRoute:
     """The same route with the gate in front of its endpoint."""
-    known = _checked(entry)
-    methods = sorted(known.methods or {"GET"})
-    return web.route(known.path, _gate(services, known), permission=known.permission, methods=methods, name=known.name)
-
-
-def _gate(services: Services, entry: GuardedRoute) -> Endpoint:
-    settings, endpoint, permission = services.settings, entry.endpoint, entry.permission
+    endpoint, permission = entry.endpoint, entry.permission
 
     async def pass_gate(request: Request) -> Response:
-        client = request.client
-        actor = actor_at(client.host if client else None, settings.access_local_role, settings.access_network_role)
-        if not may_enter(actor.role, permission):
-            key = "base.unauthenticated" if actor.role == "anonymous" else "base.forbidden"
-            raise refuse(401 if actor.role == "anonymous" else 403, "forbidden", key)
-        request.state.handle = services.gate.open(actor, "care")
+        enter(request, permission)
         return await endpoint(request)
 
-    return pass_gate
+    methods = sorted(entry.methods or {"GET"})
+    return web.route(entry.path, pass_gate, permission=permission, methods=methods, name=entry.name)
 
 
-def _application(services: Services, routes: Iterable[GuardedRoute], middleware: list[Middleware]) -> Starlette:
+def _people(services: Services, routes: list[GuardedRoute]) -> Starlette:
     handlers: dict[Any, Any] = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
-    app = Starlette(routes=list(routes), middleware=middleware, exception_handlers=handlers)
+    middleware = [Middleware(logs.RequestLog), Middleware(metrics.HttpMetrics), *web.middleware()]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
     app.state.settings = services.settings
     app.state.services = services
     app.state.shell = web.shell(_menu(), search="/clinician/")
     return app
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    """What a machine is answered when an endpoint raised."""
+    return _outcome(error, request) if isinstance(error, Problem) else await _on_bug(request, error)
 
 
 async def _on_problem(request: Request, error: Problem) -> Response:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import asyncpg
 
 from kangyun.base.database.embedded import EmbeddedServer, watch
-from kangyun.base.errors import refuse
+from kangyun.base.errors import Problem, refuse
 from kangyun.base.settings import Settings
 
 # asyncpg hands out proxies from a pool; both speak the same.
@@ -30,40 +30,78 @@ AWAY = (
 )
 
 
+class Lease:
+    """`async with` on a connection; what the driver raises inside comes out as a Problem where people can wait it out.
+
+    A class and not a generator: this is entered several thousand times a second.
+    """
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Connection:
+        """Take a connection."""
+        try:
+            self._connection = connection = await self._pool.acquire()
+        except AWAY as error:
+            raise refuse(503, "transient", "base.database-away") from error
+        return connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Give it back."""
+        assert self._connection is not None
+        try:
+            await self._pool.release(self._connection)  # pyright: ignore[reportArgumentType]
+        except AWAY:
+            self._connection.terminate()
+        if error is not None:
+            told = _problem(error)
+            if told:
+                raise told from error
+
+
+def _problem(error: BaseException) -> Problem | None:
+    if isinstance(error, AWAY):
+        return refuse(503, "transient", "base.database-away")
+    if isinstance(error, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
+        return refuse(507, "no-store", "base.storage-full")
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return refuse(503, "timeout", "base.too-slow")
+    return None
+
+
 class Database:
     """The database of one process."""
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool[asyncpg.Record], server: EmbeddedServer | None) -> None:
+    def __init__(
+        self, dsn: str, pool: asyncpg.Pool[asyncpg.Record], server: EmbeddedServer | None, *,
+        started: bool = False,
+    ) -> None:
         self.dsn = dsn
         self.pool = pool
         self.server = server
+        self._started = started
         self._watch = asyncio.create_task(watch(server)) if server else None
 
     @classmethod
     async def open(cls, settings: Settings) -> Database:
         """Start the embedded server when no address is set, and open the pool."""
-        server = None
+        server, started = None, False
         dsn = settings.database_url
         if not dsn:
             server = EmbeddedServer(Path(settings.data) / "postgres", settings.database_shared_buffers)
-            await asyncio.to_thread(server.ensure_running)
+            started = await asyncio.to_thread(server.ensure_running)
             await _create_database(server, "kangyun")
             dsn = server.dsn()
         pool = await open_pool(dsn, settings.database_pool, settings.statement_seconds)
-        return cls(dsn, pool, server)
+        return cls(dsn, pool, server, started=started)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection from the pool; raises Problem 503 while the database is away or full."""
-        try:
-            async with self.pool.acquire(timeout=20) as connection:
-                yield connection
-        except AWAY as error:
-            raise refuse(503, "transient", "base.database-away") from error
-        except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
-            raise refuse(507, "no-store", "base.storage-full") from error
-        except asyncpg.QueryCanceledError as error:
-            raise refuse(503, "timeout", "base.too-slow") from error
+    def connection(self) -> Lease:
+        """A connection from the pool; raises Problem 503 while the database is away, 507 when it is full."""
+        return Lease(self.pool)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -80,9 +118,9 @@ class Database:
         except TimeoutError:
             self.pool.terminate()
 
-    async def stop_server(self) -> None:
-        """Stop the embedded server, if it is one."""
-        if self.server:
+    async def stop_server(self, *, always: bool = False) -> None:
+        """Stop the embedded server if this process started it; `always` is for the one that owns the folder."""
+        if self.server and (always or self._started):
             await asyncio.to_thread(self.server.stop)
 
 

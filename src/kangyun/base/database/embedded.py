@@ -87,15 +87,20 @@ class EmbeddedServer:
         except (OSError, IndexError):
             return False
 
-    def ensure_running(self) -> None:
-        """Initialise and start the server unless it runs; raises RuntimeError with the server's last words."""
+    def ensure_running(self) -> bool:
+        """Initialise and start the server unless it runs; says whether it was this call that started it.
+
+        Raises RuntimeError with the server's last words.
+        """
         if self.running():
-            return
+            return False
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / "postgres.lock"):
-            if not self.running():
-                self._prepare()
-                self._start()
+            if self.running():
+                return False
+            self._prepare()
+            self._start()
+            return True
 
     def stop(self) -> None:
         """Stop the server, letting running statements be rolled back."""
@@ -114,10 +119,10 @@ class EmbeddedServer:
 
     def _prepare(self) -> None:
         if os.geteuid() == 0:
-            _let_through(self.folder)
-            _let_through(_binaries())
+            let_through(self.folder)
+            let_through(_binaries())
             self.pgdata.mkdir(exist_ok=True)
-            _give(self.pgdata)
+            give(self.pgdata)
         if not (self.pgdata / "PG_VERSION").exists():
             self._run("initdb", "-D", str(self.pgdata), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
                       "--locale=C.UTF-8", "--no-instructions")
@@ -125,10 +130,10 @@ class EmbeddedServer:
                 conf.write("\ninclude 'kangyun.conf'\n")
         if self.socket != self.pgdata:
             self.socket.mkdir(mode=0o700, exist_ok=True)
-            _give(self.socket)
+            give(self.socket)
         conf = self.pgdata / "kangyun.conf"
         conf.write_text(_CONF.format(socket=self.socket, shared_buffers=self.shared_buffers))
-        _give(conf)
+        give(conf)
 
     def _start(self) -> None:
         # After a kill the old children may need a moment to leave the shared memory; then the start succeeds.
@@ -190,12 +195,13 @@ def _account() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
 
 
-def _give(path: Path) -> None:
+def give(path: Path) -> None:
+    """Hand a file or folder to the account that PostgreSQL runs under; nothing to do without root."""
     if os.geteuid() == 0:
         os.chown(path, _account().pw_uid, _account().pw_gid)
 
 
-def _let_through(path: Path) -> None:
+def let_through(path: Path) -> None:
     """Let the account walk down to `path`: the right to pass, never the right to list."""
     for folder in (path, *path.parents):
         mode = folder.stat().st_mode

@@ -72,8 +72,7 @@ class _Session:
         """Search with a query string or pairs; unknown parameters are refused (Problem 400)."""
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else list(query)
         found = await self.find(search.parse(type_, pairs, strict=True, now=clock.now()))
-        rest = [(n, v) for n, v in pairs if n != "_cursor"]
-        following = urlencode([*rest, ("_cursor", found.next)]) if found.next else None
+        following = urlencode(found.next) if found.next else None
         return Page([r.resource for r in found.rows], [r.resource for r in found.included], found.total, following)
 
     async def history(self, type_: str, id_: str) -> list[dict[str, Any]]:
@@ -84,16 +83,13 @@ class _Session:
     async def everything(self, patient_id: str, query: str = "") -> list[dict[str, Any]]:
         """All resources of a resident's compartment and what they point to."""
         self._judge("search", None)
-        pairs = parse_qsl(query, keep_blank_values=True)
+        pairs: Sequence[tuple[str, str]] | None = [*parse_qsl(query, keep_blank_values=True), ("_count", "1000")]
         resources: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            paged = [*pairs, ("_count", "1000"), *([("_cursor", cursor)] if cursor else [])]
-            found = await self._inner.find(search.everything(patient_id, paged, strict=True, now=clock.now()))
+        while pairs:
+            found = await self._inner.find(search.everything(patient_id, pairs, now=clock.now()))
             resources += [row.resource for row in (*found.rows, *found.included)]
-            cursor = found.next
-            if cursor is None:
-                return resources
+            pairs = found.next
+        return resources
 
     def _judge(self, interaction: str, type_: str | None) -> None:
         if not may_touch(self.actor.role, interaction, type_):

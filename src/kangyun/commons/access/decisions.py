@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from kangyun.base.rules import Rule, load
@@ -16,12 +16,14 @@ def _roles() -> dict[str, Mapping[str, Any]]:
     return {str(row["role"]): row for row in load("kangyun.commons.access", "roles.yaml").table}
 
 
+@cache
 def may_enter(role: str, permission: str) -> bool:
     """Whether the role has a route's permission, such as records.read."""
     granted = _roles().get(role, {}).get("permissions", ())
     return "*" in granted or permission in granted or f"{permission.partition('.')[0]}.*" in granted
 
 
+@cache
 def may_touch(role: str, interaction: str, type_: str | None) -> bool:
     """Whether the role may do read, search, history, create, update or delete with a resource type (None: all)."""
     row = _roles().get(role, {})
@@ -29,9 +31,10 @@ def may_touch(role: str, interaction: str, type_: str | None) -> bool:
     return ("*" in interactions or interaction in interactions) and ("*" in types or type_ in types)
 
 
-def actor_at(address: str | None, local_role: str, network_role: str) -> Actor:
+@lru_cache(maxsize=1024)
+def actor_at(address: str, local_role: str, network_role: str) -> Actor:
     """Who a caller without a login is: this machine and the network may have a role each, else nobody."""
-    local = address is None or _is_loopback(address)
+    local = _is_loopback(address)
     role = local_role if local else network_role
     return Actor("local" if local else "network", role or "anonymous")
 

@@ -50,7 +50,7 @@ def entry(resource: dict[str, Any], id_: str, updated: datetime, expected: int |
     meta, body = serialise(resource)
     return (
         False, expected, found.resident, key_of(type_, id_), type_code(type_), id_, updated, meta, body,
-        found.tokens, found.strings, found.links, found.spans,
+        _numbers(found.tokens), _lexemes(found.strings), _numbers(found.links), _spans(found.spans),
     )
 
 
@@ -67,3 +67,27 @@ def serialise(resource: dict[str, Any]) -> tuple[str | None, str]:
     meta = {k: v for k, v in resource.get("meta", {}).items() if k not in {"versionId", "lastUpdated"}}
     body = fhir_json.dumps({"resourceType": type_, **rest}).decode()
     return (fhir_json.dumps(meta).decode()[1:-1] if meta else None), body
+
+
+def _numbers(numbers: Sequence[int]) -> str | None:
+    """The literal of a bigint[]."""
+    return f"{{{','.join(map(str, numbers))}}}" if numbers else None
+
+
+def _lexemes(words: Sequence[str]) -> str | None:
+    """The literal of a tsvector; quotes and backslashes are doubled."""
+    if not words:
+        return None
+    text = "\n".join(words)
+    if "'" in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace("'", "''")
+    return "'" + text.replace("\n", "' '") + "'"
+
+
+def _spans(spans: Sequence[tuple[Any, ...]]) -> str | None:
+    """The literal of a span_entry[]."""
+    return "{" + ",".join(map(_span, spans)) + "}" if spans else None
+
+
+def _span(span: tuple[Any, ...]) -> str:
+    return '"(' + ",".join("" if part is None else str(part) for part in span) + ')"'

@@ -11,12 +11,10 @@ from starlette.responses import Response
 
 from kangyun.base import clock
 from kangyun.base.errors import Issue, operation_outcome, refuse
-from kangyun.base.fhir import definitions
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.fhir.validation import validate
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.api.interactions import caller, limits, pretty, type_of
-from kangyun.commons.records.model import is_type
 from kangyun.commons.records.queries import search
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
@@ -49,14 +47,13 @@ def _statement() -> dict[str, Any]:
         "format": ["json", "application/fhir+json"],
         "rest": [{
             "mode": "server",
-            "resource": [_resource(name, supported) for name in sorted(supported) if is_type(name)],
+            "resource": [_resource(name, known) for name, known in supported["types"].items()],
             "interaction": [{"code": code} for code in _SYSTEM],
         }],
     }
 
 
-def _resource(name: str, supported: dict[str, Any]) -> dict[str, Any]:
-    known = supported[name]
+def _resource(name: str, known: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
@@ -71,7 +68,9 @@ def _resource(name: str, supported: dict[str, Any]) -> dict[str, Any]:
         "referencePolicy": ["literal", "logical"],
         "searchInclude": known["include"],
         "searchRevInclude": known["revinclude"],
-        "searchParam": known["parameters"],
+        "searchParam": [
+            {"name": p["name"], "type": p["type"], "definition": p["definition"]} for p in known["params"]
+        ],
         "operation": _operations(name),
     }
     return {key: value for key, value in entry.items() if value != []}
@@ -121,8 +120,3 @@ def _parameters(posted: dict[str, Any]) -> tuple[Any, str | None, bool]:
 async def unknown_operation(request: Request) -> Response:
     """Any other $operation."""
     raise refuse(404, "not-supported", "records.unknown-operation", name=request.path_params["operation"][:64])
-
-
-def known_types() -> list[str]:
-    """All resource types."""
-    return sorted(definitions.load().search_params)

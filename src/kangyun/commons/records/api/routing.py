@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kangyun.base.errors import Problem
 from kangyun.base.web import route
 from kangyun.base.web.routing import GuardedRoute
-from kangyun.commons.records.api import bundles, interactions, operations, searching, wire
+from kangyun.commons.records.api import bundles, interactions, operations, searching
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -46,19 +45,5 @@ def routes() -> list[GuardedRoute]:
         ("POST", "/fhir/", bundles.post_bundle, _WRITE),
         ("GET", "/fhir/", searching.search_all, _READ),
     ]
-    return [route(path, _told(act), permission=permission, methods=methods.split())
+    return [route(path, act, permission=permission, methods=methods.split())
             for methods, path, act, permission in table]
-
-
-def _told(endpoint: Endpoint) -> Endpoint:
-    """Answer a refusal as OperationOutcome."""
-
-    async def told(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Problem as problem:
-            return wire.outcome(problem, request)
-
-    told.__name__ = getattr(endpoint, "__name__", "told")
-    told.__doc__ = endpoint.__doc__
-    return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -73,30 +73,28 @@ async def search_bundle(request: Request, session: Any, type_: str | None, pairs
     """Run a search and write its searchset Bundle."""
     shape = {name: value for name, value in pairs if name in _SHAPE}
     summary = check_summary(shape["_summary"]) if "_summary" in shape else None
-    asked = [(n, v) for n, v in pairs if n not in _SHAPE]
     if summary == "count":
-        asked = [(n, v) for n, v in asked if n not in {"_count", "_total"}] + [("_count", "0"), ("_total", "accurate")]
+        pairs = [(n, v) for n, v in pairs if n not in {"_count", "_total"}] + [("_count", "0"), ("_total", "accurate")]
     strict = wire.prefer(request).get("handling") == "strict"
-    result = await session.find(search.parse(type_, asked, strict=strict, now=clock.now()))
+    query = search.parse(type_, pairs, strict=strict, now=clock.now())
+    result = await session.find(query)
     elements = frozenset(filter(None, shape.get("_elements", "").split(",")))
-    base = wire.base_url(request)
-    return _searchset(request, result, base, type_, asked, shape, (summary, elements))
+    address = f"{wire.base_url(request)}/{type_}" if type_ else wire.base_url(request)
+    return _searchset(request, address, query, result, (summary, elements))
 
 
 def _searchset(
-    request: Request, result: search.Result, base: str, type_: str | None, asked: Pairs, shape: dict[str, str],
-    part: tuple[str | None, frozenset[str]],
+    request: Request, address: str, query: search.Query, result: search.Result, part: tuple[str | None, frozenset[str]],
 ) -> bytes:
-    address = f"{base}/{type_}" if type_ else base
-    ignored = set(result.ignored)
-    own = [(n, v) for n, v in asked if n not in ignored] + list(shape.items())
+    base = wire.base_url(request)
+    own = [*query.params, *([("_cursor", query.cursor)] if query.cursor else [])]
     links = [("self", _link(address, own))]
     if result.next:
-        links.append(("next", _link(address, _with_cursor(own, result.next))))
+        links += [("first", _link(address, query.params)), ("next", _link(address, result.next))]
     entries = [_entry(base, row, "match", part) for row in result.rows]
     entries += [_entry(base, row, "include", part) for row in result.included]
-    if ignored:
-        entries.append(_ignored(request, sorted(ignored)))
+    if result.ignored:
+        entries.append(_ignored(request, sorted(set(result.ignored))))
     return bundle("searchset", result.total, links, entries)
 
 
@@ -104,7 +102,7 @@ def _with_cursor(pairs: Pairs, cursor: str) -> Pairs:
     return [(n, v) for n, v in pairs if n != "_cursor"] + [("_cursor", cursor)]
 
 
-def _link(address: str, pairs: Pairs) -> str:
+def _link(address: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f"{address}?{urlencode(pairs)}" if pairs else address
 
 
@@ -117,7 +115,7 @@ def _entry(base: str, row: Stored, mode: str, part: tuple[str | None, frozenset[
 
 
 def _ignored(request: Request, names: Sequence[str]) -> bytes:
-    issues = [Issue("not-supported", "search.ignored", {"name": name[:64]}, severity="warning") for name in names]
+    issues = [Issue("not-supported", "records.ignored-parameter", {"name": name[:64]}, severity="warning") for name in names]
     content = fhir_json.dumps(operation_outcome(issues, wire.language(request)))
     return b'{"resource":%s,"search":{"mode":"outcome"}}' % content
 
@@ -168,7 +166,7 @@ def _history_page(pairs: Pairs) -> dict[str, Any]:
         elif name == "_since":
             page["since"] = _moment(name, value)
         elif name == "_at":
-            page["at"] = search.instant_range(value)
+            page["at"] = _at(value)
         elif name == "_cursor":
             page["cursor"] = value
         elif name not in {"_format", "_pretty"}:
@@ -188,6 +186,12 @@ def _moment(name: str, value: str) -> datetime:
     except ValueError as error:
         raise refuse(400, "value", "records.bad-parameter", name=name) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=clock.now().tzinfo)
+
+
+def _at(value: str) -> tuple[datetime, datetime]:
+    """What was current at a moment cannot be told apart from the versions of that day without its end: a range."""
+    begin = _moment("_at", value if len(value) > 10 else f"{value}T00:00:00")
+    return begin, begin if len(value) > 10 else begin + timedelta(days=1, milliseconds=-1)
 
 
 def _history_bundle(base: str, found: HistoryPage, links: list[tuple[str, str]]) -> bytes:
@@ -215,14 +219,7 @@ async def everything(request: Request) -> Response:
         stored = await session.fetch("Patient", id_)
         if stored is None or stored.deleted:
             raise refuse(404, "not-found", "records.not-found", type="Patient")
-    asked = [(n, v) for n, v in pairs if n not in _SHAPE]
-    query = search.everything(id_, asked, strict=True, now=clock.now())
+    query = search.everything(id_, pairs, now=clock.now())
     result = await session.find(query)
-    base = wire.base_url(request)
-    address = "/".join(filter(None, [base, "Patient", id_, "$everything"]))
-    links = [("self", _link(address, pairs))]
-    if result.next:
-        links.append(("next", _link(address, _with_cursor(pairs, result.next))))
-    entries = [_entry(base, row, "match", (None, frozenset())) for row in result.rows]
-    entries += [_entry(base, row, "include", (None, frozenset())) for row in result.included]
-    return wire.json_response(pretty(bundle("searchset", result.total, links, entries), request))
+    address = "/".join(filter(None, [wire.base_url(request), "Patient", id_, "$everything"]))
+    return wire.json_response(pretty(_searchset(request, address, query, result, (None, frozenset())), request))

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from kangyun.base.errors import Problem, operation_outcome, refuse
+from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.model import Stored, Written
 
@@ -144,10 +144,3 @@ def _http_date(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def outcome(problem: Problem, request: Request) -> Response:
-    """A refusal as OperationOutcome in the caller's language."""
-    content = fhir_json.dumps(operation_outcome(problem, language(request)))
-    headers = {"retry-after": "1"} if problem.status in {503, 507} else {}
-    return json_response(content, problem.status, headers)

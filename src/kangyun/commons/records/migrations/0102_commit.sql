@@ -10,10 +10,12 @@ CREATE TYPE record_entry AS (
     updated timestamptz,
     meta text,
     body text,
-    tokens bigint[],
-    strings text[],
-    links bigint[],
-    spans span_entry[]
+    -- Literals of bigint[], tsvector, bigint[] and span_entry[]: the driver checks every element of a nested array in
+    -- Python, which cost more than PostgreSQL needs to read the text (68 against 6 microseconds a resource).
+    tokens text,
+    strings text,
+    links text,
+    spans text
 );
 
 CREATE TABLE commit_once (
@@ -31,11 +33,11 @@ BEGIN
         SELECT nextval('resource_rid') AS rid, u.* FROM unnest(entries) u
     ), r AS (
         INSERT INTO resource (rid, resident, key, type, id, version, updated, deleted, meta, body, tokens, strings, links)
-        SELECT rid, resident, key, type, id, 1, updated, false, meta, body, tokens, array_to_tsvector(strings), links
+        SELECT rid, resident, key, type, id, 1, updated, false, meta, body, tokens::bigint[], strings::tsvector, links::bigint[]
         FROM e
     ), s AS (
         INSERT INTO span (param, lo, hi, rid, resident, unit, unit_text, unit_full, least, greatest)
-        SELECT p.param, p.lo, p.hi, e.rid, e.resident, p.unit, p.unit_text, p.unit_full, p.least, p.greatest FROM e, unnest(e.spans) p
+        SELECT p.param, p.lo, p.hi, e.rid, e.resident, p.unit, p.unit_text, p.unit_full, p.least, p.greatest FROM e, unnest(e.spans::span_entry[]) p
     )
     INSERT INTO change (resident, key, type, id, version, method)
     SELECT resident, key, type, id, 1, 'create' FROM e;
@@ -81,17 +83,17 @@ BEGIN
         WHERE NOT (u.deleted AND o.gone)
     ), n AS (
         INSERT INTO resource (rid, resident, key, type, id, version, updated, deleted, meta, body, tokens, strings, links)
-        SELECT e.rid, e.resident, e.key, e.type, e.id, 1, e.updated, false, e.meta, e.body, e.tokens,
-               array_to_tsvector(e.strings), e.links
+        SELECT e.rid, e.resident, e.key, e.type, e.id, 1, e.updated, false, e.meta, e.body, e.tokens::bigint[],
+               e.strings::tsvector, e.links::bigint[]
         FROM e WHERE e.old_rid IS NULL
     ), c AS (
         UPDATE resource r SET version = e.next, updated = e.updated, deleted = e.deleted, meta = e.meta, body = e.body,
-            tokens = coalesce(e.tokens, '{}'), strings = array_to_tsvector(e.strings), links = e.links,
+            tokens = coalesce(e.tokens, '{}')::bigint[], strings = e.strings::tsvector, links = e.links::bigint[],
             resident = CASE WHEN e.deleted THEN r.resident ELSE e.resident END
         FROM e WHERE e.old_rid IS NOT NULL AND r.key = e.key AND r.id = e.id
     ), s AS (
         INSERT INTO span (param, lo, hi, rid, resident, unit, unit_text, unit_full, least, greatest)
-        SELECT p.param, p.lo, p.hi, e.rid, e.resident, p.unit, p.unit_text, p.unit_full, p.least, p.greatest FROM e, unnest(e.spans) p
+        SELECT p.param, p.lo, p.hi, e.rid, e.resident, p.unit, p.unit_text, p.unit_full, p.least, p.greatest FROM e, unnest(e.spans::span_entry[]) p
     ), f AS (
         INSERT INTO change (resident, key, type, id, version, method)
         SELECT e.resident, e.key, e.type, e.id, e.next,

@@ -1,0 +1,98 @@
+"""A lean HTTP client for the benchmarks: keep-alive connections that each ask, wait and ask again."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run measured: answers a second, and the times of single answers in milliseconds."""
+
+    rate: float
+    median: float
+    p95: float
+    errors: int
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.WriteTransport = transport  # pyright: ignore[reportAttributeAccessIssue]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(ConnectionError("the server closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head = self.buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        lower = bytes(self.buffer[:head]).lower()
+        place = lower.find(b"content-length:")
+        length = int(lower[place + 15:].split(b"\r\n", 1)[0]) if place >= 0 else 0
+        if len(self.buffer) >= head + 4 + length:
+            body = bytes(self.buffer[head + 4:head + 4 + length])
+            status = int(self.buffer[9:12])
+            del self.buffer[:head + 4 + length]
+            assert self.answer is not None
+            self.answer.set_result((status, body))
+
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        self.answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self.answer
+
+
+async def ask(port: int, request: bytes) -> tuple[int, bytes]:
+    """One request on a connection of its own."""
+    transport, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port)
+    try:
+        return await connection.ask(request)
+    finally:
+        transport.close()
+
+
+async def measure(port: int, requests: Callable[[], Iterator[bytes]], seconds: float, clients: int = 8) -> Figures:
+    """Let `clients` connections ask for `seconds`, after a tenth of that time to warm up."""
+    times: list[float] = []
+    errors = 0
+    source = requests()
+
+    async def one(until: float) -> None:
+        nonlocal errors
+        transport, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port)
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            status, _ = await connection.ask(next(source))
+            times.append(time.perf_counter() - began)
+            errors += status >= 400  # noqa: PLR2004 - HTTP
+        transport.close()
+
+    await asyncio.gather(*(one(time.perf_counter() + seconds / 10) for _ in range(clients)))
+    times.clear()
+    began = time.perf_counter()
+    await asyncio.gather(*(one(began + seconds) for _ in range(clients)))
+    elapsed = time.perf_counter() - began
+    times.sort()
+    p95 = times[int(len(times) * 0.95)] if times else 0.0
+    return Figures(len(times) / elapsed, statistics.median(times) * 1000, p95 * 1000, errors)
+
+
+def get(path: str) -> bytes:
+    """The bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: application/fhir+json\r\n\r\n".encode()
+
+
+def post(path: str, body: bytes) -> bytes:
+    """The bytes of a POST of FHIR JSON."""
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/fhir+json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body

@@ -1,0 +1,121 @@
+"""Bulk loading: one chunk of NDJSON lines becomes one transaction, together with the note that the chunk is done.
+
+A chunk that was noted is never loaded again, so an import that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from kangyun.base import clock
+from kangyun.base.errors import Issue, Problem
+from kangyun.base.fhir import json as fhir_json
+from kangyun.commons.records.actions import entries
+from kangyun.commons.records.model import is_type, new_id
+from kangyun.commons.records.queries.reading import sql
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole lines of a file: the bytes from start to end; `name` tells the file apart, whatever its folder."""
+
+    path: Path
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What became of a chunk: how many were stored, and the refused lines with their faults."""
+
+    stored: int = 0
+    refused: list[tuple[int, list[Issue]]] = field(default_factory=list[tuple[int, list[Issue]]])
+
+
+def chunks(path: Path, size: int = CHUNK_BYTES) -> Iterator[Chunk]:
+    """Cut a file into chunks of about `size` bytes at line ends."""
+    stat = path.stat()
+    name = f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}"
+    with path.open("rb") as file:
+        start = 0
+        while start < stat.st_size:
+            file.seek(min(start + size, stat.st_size))
+            file.readline()
+            end = file.tell()
+            yield Chunk(path, name, start, end)
+            start = end
+
+
+async def done_chunks(connection: asyncpg.Connection[asyncpg.Record], name: str) -> dict[int, int]:
+    """Where the finished chunks of a file begin, with the number of resources that each stored."""
+    rows = await connection.fetch(sql.import_done, name)
+    return {row["start"]: row["stored"] for row in rows}
+
+
+async def load_chunk(connection: asyncpg.Connection[asyncpg.Record], chunk: Chunk) -> Loaded:
+    """Validate, index and store the lines of a chunk; lines that are refused do not hinder the others."""
+    loaded = Loaded()
+    rows = _rows(chunk, loaded)
+    try:
+        await _store(connection, chunk, rows, sql.create, loaded)
+    except asyncpg.UniqueViolationError:
+        # Some of these ids are there already, or twice in the chunk: those become new versions.
+        for layer in _layers(rows):
+            loaded.stored += len(layer)
+            async with connection.transaction():
+                await connection.fetch(sql.commit, layer)
+        await connection.execute(sql.import_note, chunk.name, chunk.start, loaded.stored)
+    return loaded
+
+
+async def _store(
+    connection: asyncpg.Connection[asyncpg.Record], chunk: Chunk, rows: list[entries.Entry], statement: str,
+    loaded: Loaded,
+) -> None:
+    async with connection.transaction():
+        await connection.execute(statement, rows)
+        await connection.execute(sql.import_note, chunk.name, chunk.start, len(rows))
+    loaded.stored = len(rows)
+
+
+def _layers(rows: list[entries.Entry]) -> list[list[entries.Entry]]:
+    """Rows so that no id stands twice in one layer, in their order."""
+    layers: list[dict[tuple[int, str], entries.Entry]] = []
+    for row in rows:
+        place = next((layer for layer in layers if (row[3], row[5]) not in layer), None)
+        if place is None:
+            layers.append(place := {})
+        place[row[3], row[5]] = row
+    return [list(layer.values()) for layer in layers]
+
+
+def _rows(chunk: Chunk, loaded: Loaded) -> list[entries.Entry]:
+    with chunk.path.open("rb") as file:
+        file.seek(chunk.start)
+        lines = file.read(chunk.end - chunk.start).splitlines()
+    updated = clock.now()
+    rows: list[entries.Entry] = []
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_row(fhir_json.loads(line), updated))
+        except Problem as problem:
+            loaded.refused.append((number, list(problem.issues)))
+    return rows
+
+
+def _row(resource: dict[str, Any], updated: Any) -> entries.Entry:
+    type_ = resource.get("resourceType")
+    if not isinstance(type_, str) or not is_type(type_):
+        raise Problem(400, Issue("structure", "records.no-resource"))
+    entries.check([resource])
+    return entries.entry(resource, str(resource.get("id") or new_id()), updated, None)
