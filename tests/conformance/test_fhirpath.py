@@ -42,10 +42,9 @@ def input_of(case: dict[str, Any]) -> Any:
     """The resource of a test, None for a test without one; raises FileNotFoundError."""
     if case["input"] is None:
         return None
-    path: str | None = case["path"]
-    if path:
-        return load_input(SUITE / path)
-    return load_input(EXAMPLES / EXAMPLE_OF.get(case["input"], case["input"]))
+    beside, name = case["path"], case["input"]
+    file = SUITE / str(beside) if beside else EXAMPLES / str(EXAMPLE_OF.get(name, name))
+    return load_input(file)
 
 
 def written(item: Any) -> str | None:

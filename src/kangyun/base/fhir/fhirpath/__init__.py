@@ -31,9 +31,10 @@ from __future__ import annotations
 from .errors import FhirPathError
 from .expression import Expression, compile  # noqa: A004 - the word of re.compile, which this is for FHIRPath
 from .fast import Extract, Invariant, compile_fast, compile_invariant
+from .nodes import Node
 from .quantity import Quantity
 from .temporal import Date, DateTime, Time
-from .values import Node, plain
+from .values import plain
 
 __all__ = [
     "Date",

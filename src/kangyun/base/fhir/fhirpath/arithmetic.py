@@ -9,9 +9,9 @@ from typing import NoReturn
 from . import quantity
 from .comparison import as_quantity
 from .errors import FhirPathError
+from .nodes import Item
 from .quantity import Quantity
 from .temporal import DateTime, Temporal, Time, add_milliseconds, add_months, add_to_time
-from .values import Item
 
 # Exact time units, calendar words and their UCUM codes, in milliseconds.
 MILLISECONDS = {

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from . import temporal
 from .errors import FhirPathError
+from .nodes import Item, Json, Node
 from .quantity import Quantity, comparable, converted
 from .temporal import DateTime, Temporal, Time
-from .values import Item, Json, Node, system
+from .values import system
 
 ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP)
 

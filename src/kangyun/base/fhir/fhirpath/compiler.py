@@ -9,6 +9,7 @@ from .functions import FUNCTIONS, Function
 from .functions.selection import sort
 from .functions.types import check_type, is_type, of_type
 from .model import Model
+from .nodes import Item, Node, child_nodes, concrete
 from .operators import OPERATORS
 from .parser import type_name
 from .syntax import (
@@ -25,7 +26,7 @@ from .syntax import (
     Unary,
     Variable,
 )
-from .values import Item, Node, child_nodes, concrete, expect, singleton
+from .values import expect, singleton
 
 TERMINOLOGY = {
     "sct": "http://snomed.info/sct",

@@ -12,8 +12,9 @@ from .compiler import compiled
 from .errors import FhirPathError
 from .frame import Environment, Evaluate, Frame, Resolve
 from .model import Model, model_of
+from .nodes import Item, Json, Node, concrete
 from .parser import parse
-from .values import Item, Json, Node, concrete, truth
+from .values import truth
 
 
 class Expression:

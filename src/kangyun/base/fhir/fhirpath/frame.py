@@ -9,8 +9,8 @@ from typing import TypeAlias
 from kangyun.base import clock
 
 from .model import Model
+from .nodes import Item, Json, Node
 from .temporal import DateTime, from_datetime
-from .values import Item, Json, Node
 
 Resolve: TypeAlias = Callable[[str], "dict[str, Json] | None"]
 # A compiled part of an expression.

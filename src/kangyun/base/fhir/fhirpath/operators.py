@@ -10,7 +10,8 @@ from .comparison import compare, distinct, equal, equivalent, key
 from .errors import FhirPathError
 from .frame import Evaluate, Frame
 from .functions.conversion import to_string
-from .values import Item, expect, singleton, truth
+from .nodes import Item
+from .values import expect, singleton, truth
 
 Build: TypeAlias = Callable[[Evaluate, Evaluate], Evaluate]
 

@@ -7,9 +7,10 @@ from kangyun.base.fhir.fhirpath.compiler import compiled
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.frame import Frame, Resolve
 from kangyun.base.fhir.fhirpath.model import Model, model_of
+from kangyun.base.fhir.fhirpath.nodes import Json, Node
 from kangyun.base.fhir.fhirpath.parser import parse
 from kangyun.base.fhir.fhirpath.syntax import Binary, Syntax
-from kangyun.base.fhir.fhirpath.values import Json, Node, type_of
+from kangyun.base.fhir.fhirpath.values import type_of
 
 from .branches import Dynamic, Surroundings, Test
 from .conditions import Conditions

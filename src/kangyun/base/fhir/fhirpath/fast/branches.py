@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from kangyun.base.fhir.fhirpath.frame import Environment, Resolve
 from kangyun.base.fhir.fhirpath.model import Child, Model, Property
+from kangyun.base.fhir.fhirpath.nodes import Json, Node, concrete
 from kangyun.base.fhir.fhirpath.parser import type_name
 from kangyun.base.fhir.fhirpath.syntax import (
     Binary,
@@ -25,7 +26,6 @@ from kangyun.base.fhir.fhirpath.syntax import (
     TypeOperation,
     Variable,
 )
-from kangyun.base.fhir.fhirpath.values import Json, Node, concrete
 
 Run: TypeAlias = "Callable[[Json, Surroundings | None], Sequence[Json]]"
 Test: TypeAlias = "Callable[[Json, Surroundings | None], bool | None]"

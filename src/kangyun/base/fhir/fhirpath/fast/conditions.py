@@ -13,10 +13,11 @@ from kangyun.base.fhir.fhirpath.frame import Environment, Frame
 from kangyun.base.fhir.fhirpath.functions.strings import pattern
 from kangyun.base.fhir.fhirpath.functions.types import check_type
 from kangyun.base.fhir.fhirpath.model import Model
+from kangyun.base.fhir.fhirpath.nodes import Item, Json
 from kangyun.base.fhir.fhirpath.parser import type_name
 from kangyun.base.fhir.fhirpath.references import type_in
 from kangyun.base.fhir.fhirpath.syntax import Binary, Call, Literal, Syntax, TypeName, TypeOperation, Variable
-from kangyun.base.fhir.fhirpath.values import CONVERSIONS, Item, Json, truth
+from kangyun.base.fhir.fhirpath.values import CONVERSIONS, truth
 
 from .branches import ANY_RESOURCE, Branch, Branches, Dynamic, Run, Surroundings, Test, itself, node_of
 from .logic import LOGIC, as_truth, negated, presence, same, text_equality

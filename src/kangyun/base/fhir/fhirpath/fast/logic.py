@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
-from kangyun.base.fhir.fhirpath.values import Json
+from kangyun.base.fhir.fhirpath.nodes import Json
 
 from .branches import Run, Surroundings, Test
 

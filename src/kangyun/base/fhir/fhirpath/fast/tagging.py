@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from kangyun.base.fhir.fhirpath.values import Json
+from kangyun.base.fhir.fhirpath.nodes import Json
 
 from .branches import ANY_RESOURCE, Branch, Step, Surroundings
 from .conditions import concrete_type

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from kangyun.base.fhir.fhirpath import quantity
 from kangyun.base.fhir.fhirpath.frame import Frame
+from kangyun.base.fhir.fhirpath.nodes import Item, Node
 from kangyun.base.fhir.fhirpath.quantity import Quantity, parse_quantity
 from kangyun.base.fhir.fhirpath.temporal import Date, DateTime, Time, parse_datetime, parse_time
-from kangyun.base.fhir.fhirpath.values import Item, Node, expect, singleton
+from kangyun.base.fhir.fhirpath.values import expect, singleton
 
 from .registry import FUNCTIONS, Function, Items
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.frame import Environment, Frame
+from kangyun.base.fhir.fhirpath.nodes import Item, Node, child_nodes, concrete
 from kangyun.base.fhir.fhirpath.references import type_in
-from kangyun.base.fhir.fhirpath.values import Item, Node, child_nodes, concrete, expect, system
+from kangyun.base.fhir.fhirpath.values import expect, system
 from kangyun.base.fhir.fhirpath.xhtml import is_safe_narrative
 
 from .registry import Items, function

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from kangyun.base.fhir.fhirpath.frame import Frame
-from kangyun.base.fhir.fhirpath.values import Item, expect
+from kangyun.base.fhir.fhirpath.nodes import Item
+from kangyun.base.fhir.fhirpath.values import expect
 
 Items: TypeAlias = list[Item]
 Kind: TypeAlias = "type | tuple[type, ...]"

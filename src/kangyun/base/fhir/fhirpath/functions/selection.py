@@ -8,7 +8,8 @@ from collections.abc import Hashable
 from kangyun.base.fhir.fhirpath.comparison import compare, distinct, key
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.frame import Evaluate, Frame
-from kangyun.base.fhir.fhirpath.values import Item, Node, all_children, expect, singleton, truth
+from kangyun.base.fhir.fhirpath.nodes import Item, Node, all_children
+from kangyun.base.fhir.fhirpath.values import expect, singleton, truth
 
 from .registry import Items, function, lazy
 

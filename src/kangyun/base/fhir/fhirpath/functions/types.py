@@ -5,8 +5,9 @@ from __future__ import annotations
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.frame import Frame
 from kangyun.base.fhir.fhirpath.model import SYSTEM_TYPES, Model
+from kangyun.base.fhir.fhirpath.nodes import Item, Node
 from kangyun.base.fhir.fhirpath.syntax import TypeName
-from kangyun.base.fhir.fhirpath.values import Item, Node, system, type_of
+from kangyun.base.fhir.fhirpath.values import system, type_of
 
 from .registry import Items, function
 
