@@ -147,10 +147,9 @@ class Statement:
         return f"({span}.param = {self.add(group[0].param, 'bigint')} AND {' AND '.join(tests)})"
 
     def _test(self, span: str, test: Test) -> str:
-        low, high = self.add(test.low, "float8"), self.add(test.high, "float8")
         if test.point:
-            return _POINT_TESTS[test.operator].format(p=f"{span}.{test.point}", low=low, high=high)
-        text = _SPAN_TESTS[test.operator].format(a=span, low=low, high=high)
+            return self._compare(_POINT_TESTS[test.operator], f"{span}.{test.point}", test.low, test.high, "float8")
+        text = self._compare(_SPAN_TESTS[test.operator], span, test.low, test.high, "float8")
         return f"{text} AND {self._unit(span, test.unit)}" if test.unit else text
 
     def _unit(self, span: str, unit: tuple[str, int]) -> str:
@@ -160,8 +159,12 @@ class Statement:
         return f"({span}.unit = {number} OR {span}.unit_text = {number})"
 
     def _updated(self, alias: str, test: Updated) -> str:
-        low, high = self.add(test.low, "timestamptz"), self.add(test.high, "timestamptz")
-        return _POINT_TESTS[test.operator].format(p=f"{alias}.updated", low=low, high=high)
+        return self._compare(_POINT_TESTS[test.operator], f"{alias}.updated", test.low, test.high, "timestamptz")
+
+    def _compare(self, template: str, operand: str, low: Any, high: Any, cast: str) -> str:
+        # PostgreSQL refuses parameters that the text does not mention.
+        ends = {name: self.add(value, cast) for name, value in (("low", low), ("high", high)) if f"{{{name}}}" in template}
+        return template.format(a=operand, p=operand, **ends)
 
     def _chain(self, alias: str, chain: Chain) -> str:
         """Row by row, for inner conditions that many resources fulfil; OFFSET 0 keeps the planner from turning it."""
