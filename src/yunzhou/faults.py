@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from random import Random
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ class Habits(Struct, frozen=True):
     cancelled: Cancelled
 
 
+@cache
 def habits() -> Habits:
     """Return the bad habits of the city."""
     return assumptions.read("habits.yaml", Habits)

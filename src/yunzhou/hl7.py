@@ -15,7 +15,7 @@ _ESCAPES = str.maketrans(
 
 def escape(text: str) -> str:
     """Return text in which no character separates (HL7 v2.5 2.7)."""
-    return text.translate(_ESCAPES)
+    return text if text.isalnum() else text.translate(_ESCAPES)
 
 
 def segment(name: str, fields: dict[int, str]) -> str:

@@ -25,7 +25,7 @@ class Hospital:
         self.house, self.pen = house, Pen(house)
 
     def message(
-        self, event: str, control: str, at: datetime, card: Card, segments: list[str], facts: list[Fact] | None = None,
+        self, event: str, control: str, at: datetime, card: Card, segments: list[str], *, facts: list[Fact] | None = None,
     ) -> Message:  # fmt: skip
         """Join a message: MSH, EVN (for ADT), PID and the given segments."""
         kind, code = event.split("^")
@@ -49,20 +49,20 @@ class Hospital:
     ) -> Message:
         empty_visit = [segment("PV1", {1: "1", 2: "N"})] if self.house.habits.orders else []
         segments = [*self.pen.relative(card), *empty_visit]
-        return self.message(f"ADT^{event}", control, at, card, segments, [truth.resident(card, known)])
+        return self.message(f"ADT^{event}", control, at, card, segments, facts=[truth.resident(card, known)])
 
     def merged(self, card: Card, gone: str, at: datetime) -> Message:
         """Return A40: the registration `gone` becomes part of the card's."""
         fact = truth.merge(card.person, self.house.oid, card.record, gone)
-        return self.message("ADT^A40", f"{gone}A40", at, card, [self.pen.merged(gone)], [fact])
+        return self.message("ADT^A40", f"{gone}A40", at, card, [self.pen.merged(gone)], facts=[fact])
 
     def visited(self, visit: Visit, card: Card, allergies: list[Allergen]) -> Iterator[Message]:
         """Yield the messages of a visit, in order of time only within each part."""
         opening = "A01" if visit.kind == "inpatient" else "A04"
-        yield self._event(opening, visit, card, visit.start, [self.pen.visit(visit)], "in-progress")
+        yield self._event(opening, visit, card, visit.start, [self.pen.visit(visit)], status="in-progress")
         if visit.cancelled:
             at = visit.start + timedelta(minutes=20)
-            yield self._event("A11", visit, card, at, [self.pen.visit(visit)], "cancelled")
+            yield self._event("A11", visit, card, at, [self.pen.visit(visit)], status="cancelled")
             return
         yield from (
             self._stay(visit, card, allergies) if visit.kind == "inpatient" else self._short(visit, card, allergies)
@@ -70,41 +70,41 @@ class Hospital:
         yield from (self.reported(visit, card, report) for report in visit.reports)
 
     def _event(
-        self, code: str, visit: Visit, card: Card, at: datetime, segments: list[str], status: str, again: str = ""
+        self, code: str, visit: Visit, card: Card, at: datetime, segments: list[str], *, status: str, again: str = ""
     ) -> Message:
         return self.message(
-            f"ADT^{code}", f"{visit.number}{code}{again}", at, card, segments, [truth.visit(visit, status)]
+            f"ADT^{code}", f"{visit.number}{code}{again}", at, card, segments, facts=[truth.visit(visit, status)]
         )
 
     def _short(self, visit: Visit, card: Card, allergies: list[Allergen]) -> Iterator[Message]:
         segments = [self.pen.visit(visit, ended=visit.end), *self._clinical(visit, allergies, "W", visit.end)]
-        message = self._event("A08", visit, card, visit.end, segments, "finished")
+        message = self._event("A08", visit, card, visit.end, segments, status="finished")
         message.facts.extend(self._clinical_facts(visit, allergies))
         yield message
 
     def _stay(self, visit: Visit, card: Card, allergies: list[Allergen]) -> Iterator[Message]:
         early = visit.start + timedelta(hours=2)
         message = self._event("A08", visit, card, early, [
-            self.pen.visit(visit), *self._clinical(visit, allergies, "A", early)], "in-progress")  # fmt: skip
+            self.pen.visit(visit), *self._clinical(visit, allergies, "A", early)], status="in-progress")  # fmt: skip
         message.facts.extend(self._clinical_facts(visit, allergies))
         yield message
         if visit.transfer:
             segments = [self.pen.visit(visit, moved=True)]
-            yield self._event("A02", visit, card, visit.transfer.at, segments, "in-progress")
+            yield self._event("A02", visit, card, visit.transfer.at, segments, status="in-progress")
         yield from self._discharge(visit, card)
 
     def _discharge(self, visit: Visit, card: Card) -> Iterator[Message]:
         yield self._leave(visit, card, visit.end)
         if visit.reopened:
             back = visit.end + timedelta(minutes=50)
-            yield self._event("A13", visit, card, back, [self.pen.visit(visit, moved=True)], "in-progress")
+            yield self._event("A13", visit, card, back, [self.pen.visit(visit, moved=True)], status="in-progress")
             yield self._leave(visit, card, visit.end + timedelta(hours=4), "B")
         yield self._summary(visit, card, visit.end + timedelta(hours=5))
 
     def _leave(self, visit: Visit, card: Card, at: datetime, again: str = "") -> Message:
         diagnoses = self._clinical(visit, [], "F", at)
         segments = [self.pen.visit(visit, ended=at, moved=True), *diagnoses]
-        return self._event("A03", visit, card, at, segments, "finished", again)
+        return self._event("A03", visit, card, at, segments, status="finished", again=again)
 
     def _clinical(self, visit: Visit, allergies: list[Allergen], kind: str, at: datetime) -> list[str]:
         written = [
@@ -123,7 +123,7 @@ class Hospital:
         results = [self.pen.result(number, result, arrows=arrows) for number, result in enumerate(report.results, 1)]
         request = self.pen.request(visit, report.number, self.pen.panel(report), report.collected, report.issued)
         segments = [self.pen.visit(visit), *request, *results]
-        return self.message("ORU^R01", report.number, report.issued, card, segments, truth.results(visit, report))
+        return self.message("ORU^R01", report.number, report.issued, card, segments, facts=truth.results(visit, report))
 
     def _summary(self, visit: Visit, card: Card, at: datetime) -> Message:
         """Return ORU with the discharge summary: its lines as text and the page as PDF."""
@@ -135,7 +135,7 @@ class Hospital:
         ]
         data = f"^application^pdf^Base64^{base64.b64encode(documents.pdf(lines)).decode()}"
         page = segment("OBX", {1: str(len(lines) + 1), 2: "ED", 3: code, 4: "1", 5: data, 11: "F"})
-        request = self.pen.request(visit, number, code, at, at, "document")
+        request = self.pen.request(visit, number, code, at, at, kind="document")
         fact = truth.document(visit, number, SUMMARY[2])
         segments = [self.pen.visit(visit, ended=visit.end, moved=True), *request, *texts, page]
-        return self.message("ORU^R01", number, at, card, segments, [fact])
+        return self.message("ORU^R01", number, at, card, segments, facts=[fact])

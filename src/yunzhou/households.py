@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from random import Random
 
 from msgspec import Struct
@@ -79,6 +80,7 @@ class Household:
         return self.people[number - 1]
 
 
+@cache
 def _model() -> Model:
     return assumptions.read("households.yaml", Model)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from msgspec import Struct
 
@@ -132,6 +133,7 @@ class Course:
         return self.rises[item] * (1 - keeping * treated) + self.illness.effects[item][2] * years
 
 
+@cache
 def catalogue() -> Illnesses:
     """Return all illnesses."""
     return assumptions.read("illnesses.yaml", Illnesses)

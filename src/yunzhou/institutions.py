@@ -99,6 +99,7 @@ class Doctor:
     name: names.Name
 
 
+@cache
 def directory() -> Directory:
     """Return all institutions."""
     return assumptions.read("institutions.yaml", Directory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from msgspec import Struct
 
@@ -91,6 +92,7 @@ class Report:
     results: tuple[Result, ...]
 
 
+@cache
 def catalogue() -> Catalogue:
     """Return all items and panels."""
     return assumptions.read("laboratory.yaml", Catalogue)

@@ -29,6 +29,8 @@ class Today:
         self.seed, self.history, self.clock = seed, history, clock
         self.homes = list(households.population(seed, residents))
         self.rng = chance.stream(seed, "live", clock().isoformat())
+        self._told: dict[str, Told] = {}
+        self._seen: dict[str, datetime] = {}
         self._agenda: list[tuple[datetime, int, Message]] = []
         self._number = 0
         self._next = clock() - BEFORE
@@ -45,23 +47,38 @@ class Today:
         return found
 
     def _begin(self, at: datetime) -> None:
-        home = self.rng.choice(self.homes)
-        person = self.rng.choice(home.born(at.date() - timedelta(days=40)))
+        home, person = self._somebody(at)
+        self._seen[person.key] = at
         for message in self._visit(home, person, at):
             self._number += 1
             heapq.heappush(self._agenda, (message.at, self._number, message))
 
+    def _somebody(self, at: datetime) -> tuple[Household, Person]:
+        """Choose a resident who was not seen in the last hours, if there is one."""
+        longest = timedelta(hours=6)
+        while True:
+            home = self.rng.choice(self.homes)
+            person = self.rng.choice(home.born(at.date() - timedelta(days=40)))
+            if at - self._seen.get(person.key, self.history.since) > longest:
+                return home, person
+            longest *= 0.8
+
+    def _desks(self, home: Household, person: Person) -> Told:
+        """Tell the history of the resident again, once, so that the desks know who is registered."""
+        if person.key not in self._told:
+            told = Told(self.seed, home, person, self.history)
+            for _ in told.messages():
+                pass
+            self._told[person.key] = told
+        return self._told[person.key]
+
     def _visit(self, home: Household, person: Person, at: datetime) -> Iterator[Message]:
-        told = Told(self.seed, home, person, self.history)
-        # The history is told again, so that the desks know who is registered.
-        for _ in told.messages():
-            pass
         body = Body(self.seed, person)
         plan = self._plan(home, body, at)
         house = institutions.institution(plans.choose_institution(plan, home, self.rng))
         number = f"{house.letter}{person.key}L{_short(at)}"
-        visit = Realised(self.seed, body, plan, house, number, self.rng).visit(faults.habits().cancelled)
-        yield from told.visit(hurried(visit))
+        visit = Realised(self.seed, body, plan, house, number, rng=self.rng).visit(faults.habits().cancelled)
+        yield from self._desks(home, person).visit(hurried(visit))
 
     def _plan(self, home: Household, body: Body, at: datetime) -> Plan:
         year = Year(self.seed, home, body, at.year, self.rng)

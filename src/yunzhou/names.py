@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from random import Random
 
 from msgspec import Struct
@@ -50,6 +50,7 @@ class Name:
         return self.family + self.given
 
 
+@cache
 def _names() -> Names:
     return assumptions.read("names.yaml", Names)
 

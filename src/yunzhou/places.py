@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 from msgspec import Struct
@@ -62,6 +63,7 @@ class Place:
         return f"{city().province.name}{city().city.name}{self.county_name}{self.line}"
 
 
+@cache
 def city() -> Map:
     """Return the map of the city."""
     return assumptions.read("places.yaml", Map)

@@ -138,7 +138,7 @@ class Pen:
         return segment("MRG", {1: self.identifier(record, "", "MR")})
 
     def request(
-        self, visit: Visit, number: str, code: str, collected: datetime, issued: datetime, kind: str = "report",
+        self, visit: Visit, number: str, code: str, collected: datetime, issued: datetime, *, kind: str = "report",
     ) -> list[str]:  # fmt: skip
         """Return ORC (where the hospital has it) and OBR of a report or a document (`kind`)."""
         order, report = self.entity(f"{number}P", "order"), self.entity(number, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 
 from msgspec import Struct
@@ -102,6 +103,7 @@ class Cancelled(Struct, frozen=True):
     discharges: float
 
 
+@cache
 def pharmacy() -> Pharmacy:
     """Return medicines and allergens."""
     return assumptions.read("medicines.yaml", Pharmacy)
@@ -119,13 +121,13 @@ def of_year(seed: int, household: Household, body: Body, year: int, cancelled: C
         rng = chance.stream(seed, "visit", body.person.key, year, index)
         house = institutions.institution(plans.choose_institution(plan, household, rng))
         number = f"{house.letter}{body.person.key}{year % 100:02d}{index:02d}"
-        yield Realised(seed, body, plan, house, number, rng).visit(cancelled)
+        yield Realised(seed, body, plan, house, number, rng=rng).visit(cancelled)
 
 
 class Realised:
     """Turns one plan into a visit; `rng` is the stream of this visit."""
 
-    def __init__(self, seed: int, body: Body, plan: Plan, house: Institution, number: str, rng: Random) -> None:
+    def __init__(self, seed: int, body: Body, plan: Plan, house: Institution, number: str, *, rng: Random) -> None:
         self.body, self.plan, self.house, self.number, self.rng = body, plan, house, number, rng
         self.allergies = allergies(seed, body.person)
         found = house.department(plan.cares)
