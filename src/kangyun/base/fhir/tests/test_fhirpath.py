@@ -357,6 +357,52 @@ def fault_position(text: str) -> int | None:
     return None
 
 
+# Any JSON at all
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False), st.text(max_size=4),
+    st.sampled_from(["2026-02-30", "Patient/1", "#o", "1E999999999", "Patient", Decimal("1E999999999")]),
+)  # fmt: skip
+KEYS = st.sampled_from(
+    ["resourceType", "id", "name", "_name", "given", "_given", "birthDate", "_birthDate", "extension", "url", "contained",
+     "value", "valueQuantity", "deceasedBoolean", "multipleBirthInteger", "period", "start", "end", "identifier",
+     "reference", "managingOrganization", "low", "high", "code", "system", "text", "div", "telecom", "meta"]
+)  # fmt: skip
+MANGLED = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20
+)
+ON_ANYTHING = [
+    "descendants().distinct().count()", "name.given.first().upper()", "birthDate < today()", "identifier.period.start <= identifier.period.end",
+    "managingOrganization.resolve().name", "multipleBirth + 1", "contained.where(id = 'o').name.exists()", "text.`div`.htmlChecks()",
+    "extension('x').value ~ 1 'mg'", "children().where($this is Patient).id", "name = contained", "(birthDate | deceased).toString()",
+]  # fmt: skip
+
+
+@given(st.dictionaries(KEYS, MANGLED, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_any_json_gives_a_result_or_a_fault(node: dict[str, Any]) -> None:
+    for whole in (node, {**node, "resourceType": "Patient"}):
+        for expression in COMPILED:
+            with contextlib.suppress(FhirPathError):
+                expression.evaluate(whole)
+        for invariant in INVARIANTS:
+            with contextlib.suppress(FhirPathError):
+                invariant(whole)
+        for extract in EXTRACTS:
+            assert isinstance(extract(whole), list)
+
+
+COMPILED = [compile_expression(expression) for expression in ON_ANYTHING]
+INVARIANTS = [
+    compile_invariant(one.expression, name)
+    for name in ("Patient", "Period", "Range", "Quantity", "Reference", "Bundle", "Count")
+    for one in load().types[name].constraints
+]
+EXTRACTS = [
+    compile_fast(one.expression, "Patient") for one in load().search_params["Patient"].values() if one.expression
+]
+
+
 def test_the_lexer_names_every_alternative() -> None:
     assert set(TOKEN.groupindex) == {
         "space",
