@@ -112,7 +112,7 @@ def _collector(type_name: str, slot: Slot) -> Collector:
 @cache
 def typed_slots(type_name: str) -> frozenset[str]:
     """Names of reference slots that some parameter narrows to one target type (`patient` of `subject`)."""
-    found = parameters(type_name).values()
+    found = parameters(type_name).values() if type_name else ()
     return frozenset(use.slot.name for parameter in found for use in parameter.uses if use.target)
 
 

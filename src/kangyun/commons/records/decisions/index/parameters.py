@@ -64,9 +64,9 @@ def parameters(type_name: str) -> dict[str, Parameter]:
 
 @cache
 def common() -> dict[str, Parameter]:
-    """The parameters that every type has: what a search over all types may use."""
+    """The parameters that every type has: what a search over all types may use. Their `type` is empty."""
     shared = ("_id", "_lastUpdated", "_tag", "_profile", "_security", "_source")
-    return {code: parameters("Basic")[code] for code in shared}
+    return {code: replace(parameters("Basic")[code], type="") for code in shared}
 
 
 def _compile(type_name: str, param: SearchParam) -> Parameter:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
+from kangyun.base.fhir import definitions
 from kangyun.commons.records.decisions.index.composites import SEPARATOR, SPANNED, shape
 from kangyun.commons.records.decisions.index.extraction import typed_slots
 from kangyun.commons.records.decisions.index.parameters import Pairing, Parameter, Part, common, parameters
@@ -188,11 +189,12 @@ def _params(uses: Iterable[Use]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(use.slot.seed for use in uses))
 
 
-def _ids(type_name: str | None, name: str, text: str) -> Condition:
+def _ids(type_name: str, name: str, text: str) -> Condition:
     type_, _, id_ = text.rpartition("/")
     if not id_ or len(id_) > 64 or (type_ and not is_type(type_)):
         raise bad_value(name)
-    return HasKey((key_of(type_ or type_name or "", id_),)) if type_ or type_name else Nothing()
+    wanted = type_ or type_name
+    return HasKey(tuple(key_of(found, id_) for found in ([wanted] if wanted else definitions.load().resources)))
 
 
 def _missing(parameter: Parameter, name: str, value: str) -> Condition:

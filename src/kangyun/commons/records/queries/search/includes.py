@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kangyun.base.database import Connection
+from kangyun.base.fhir import definitions
 from kangyun.commons.records.decisions.index.parameters import Parameter, parameters
 from kangyun.commons.records.decisions.index.slots import Use
 from kangyun.commons.records.model import key_of, type_code, type_name
@@ -79,15 +80,11 @@ def _steps(includes: Iterable[Include], types: set[str], *, reverse: bool, canon
 
 
 def _parameters(include: Include, types: set[str], *, reverse: bool) -> Iterable[Parameter]:
-    sources = [include.source] if include.source else sorted(_any_source() if reverse else types)
+    sources = [include.source] if include.source else sorted(definitions.load().resources if reverse else types)
     for source in sources:
         for parameter in parameters(source).values():
             if parameter.kind == "reference" and include.code in {None, parameter.code}:
                 yield parameter
-
-
-def _any_source() -> frozenset[str]:
-    return frozenset(type_name(number) for number in range(1, 147))
 
 
 def _use_steps(include: Include, parameter: Parameter, use: Use, *, canonical: bool) -> Iterable[Step]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from kangyun.base.fhir import definitions
 from kangyun.commons.records.decisions.index.parameters import Parameter
@@ -130,7 +131,12 @@ def targets(use: Use, parameter: Parameter) -> tuple[str, ...]:
     element = use.slot.path.element
     stated = [target for ref in element.types for target in ref.targets] if element else []
     narrowed = [type_ for type_ in parameter.targets if not stated or type_ in stated]
-    return tuple(type_ for type_ in narrowed or stated or parameter.targets if is_type(type_))
+    return tuple(type_ for type_ in narrowed or stated or parameter.targets if is_type(type_)) or _every_type()
+
+
+@cache
+def _every_type() -> tuple[str, ...]:
+    return tuple(sorted(definitions.load().resources))
 
 
 def logical(parameter: Parameter, name: str, text: str) -> Condition:
