@@ -27,7 +27,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.WriteTransport = transport  # pyright: ignore[reportAttributeAccessIssue]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.answer and not self.answer.done():
             self.answer.set_exception(ConnectionError("the server closed the connection"))
 
@@ -74,7 +74,7 @@ async def measure(port: int, requests: Callable[[], Iterator[bytes]], seconds: f
             began = time.perf_counter()
             status, _ = await connection.ask(next(source))
             times.append(time.perf_counter() - began)
-            errors += status >= 400  # noqa: PLR2004 - HTTP
+            errors += status >= 400
         transport.close()
 
     await asyncio.gather(*(one(time.perf_counter() + seconds / 10) for _ in range(clients)))

@@ -24,11 +24,11 @@ from typing import Any
 from urllib.parse import quote
 
 import asyncpg
-import client
-import population
 import psutil
 import uvloop
 
+import client
+import population
 from kangyun.base import clock
 from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
@@ -45,6 +45,7 @@ class Bench:
     def __init__(self, asked: argparse.Namespace) -> None:
         self.asked = asked
         self.folder: Path = asked.folder or Path(tempfile.mkdtemp(prefix="kangyun-bench-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.rows: list[tuple[str, str, str, str, str]] = []
         self.port = 18080
@@ -64,7 +65,7 @@ class Bench:
         while True:
             try:
                 status, _ = asyncio.run(client.ask(self.port, client.get("/health/ready")))
-                if status == 200:  # noqa: PLR2004 - HTTP
+                if status == 200:
                     return process, time.perf_counter() - began
             except OSError:
                 pass

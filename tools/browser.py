@@ -11,15 +11,20 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PACKAGES = ("chromium", "fonts-noto-cjk")
 
 
+def apt(*arguments: str) -> None:
+    """Run apt-get without questions and without its long report."""
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "-qq", *arguments], check=False, env=quiet, stdout=subprocess.DEVNULL)
+
+
 def main() -> int:
     """Install Chromium on Debian under root; elsewhere say that the browser tests will be skipped."""
     if any(shutil.which(name) for name in NAMES):
         return 0
     if shutil.which("apt-get") and os.geteuid() == 0:
         print("installing chromium for the browser tests ...", flush=True)
-        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-        subprocess.run(["apt-get", "install", "-y", "-qq", *PACKAGES], check=False, **quiet)
+        apt("update")
+        apt("install", "-y", *PACKAGES)
     if not any(shutil.which(name) for name in NAMES):
         print("no Chromium found: the browser tests will be skipped (install the package chromium)", file=sys.stderr)
     return 0

@@ -21,7 +21,7 @@ async def backup(settings: Settings, to: Path) -> int:
     if settings.database_url:
         print("This installation uses its own PostgreSQL; back it up with pg_basebackup or pgBackRest.", file=sys.stderr)
         return 1
-    if to.exists():
+    if to.exists():  # noqa: ASYNC240 - a command line, nothing else waits
         print(f"{to} exists already; name a new folder.", file=sys.stderr)
         return 1
     server = EmbeddedServer(settings.data / "postgres", settings.database_shared_buffers)

@@ -124,7 +124,7 @@ class Machines:
                 self._meters[key] = meters
         meters[0].observe(seconds)
         meters[1].inc()
-        if status >= 500 or seconds > _SLOW:  # noqa: PLR2004 - HTTP
+        if status >= 500 or seconds > _SLOW:
             log.info("http.request", method=key[0][:16], route=template, status=status, ms=round(seconds * 1000, 1))
 
 

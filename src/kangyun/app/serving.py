@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 import uvicorn
@@ -21,7 +22,7 @@ from kangyun.commons.records import ChangeFeed
 
 log = structlog.get_logger()
 
-Announce = Callable[[Services], Awaitable[None]]
+Announce = Callable[[Services], Coroutine[Any, Any, None]]
 
 
 async def serve(settings: Settings, announce: Announce | None = None) -> None:
@@ -93,7 +94,10 @@ async def _start_work(stack: AsyncExitStack, services: Services) -> dict[str, he
         services.database, reactions, ChangeFeed(), services.gate.system, pulse=pulse))
     stack.push_async_callback(_end, feed)
     stack.push_async_callback(_finish, worker, working)
-    return {"worker": worker.pulse.check} | ({"reactions": pulse.check} if reactions else {})
+    checks: dict[str, health.Check] = {"worker": worker.pulse.check}
+    if reactions:
+        checks["reactions"] = pulse.check
+    return checks
 
 
 async def _finish(worker: Worker, working: asyncio.Task[None]) -> None:

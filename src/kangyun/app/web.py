@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
-    """The whole application; raises ValueError for a route that names no permission."""
+    """The whole application; raises TypeError for a route that names no permission."""
     routes = [_checked(entry) for entry in [*_own_routes(checks), *web.routes(), *_room_routes()]]
     enter = _gate(services)
     people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)])
@@ -76,7 +76,7 @@ def _menu() -> list[web.MenuEntry]:
 
 def _checked(entry: BaseRoute) -> GuardedRoute:
     if not isinstance(entry, GuardedRoute):
-        raise ValueError(f"a route names no permission: {getattr(entry, 'path', entry)}")
+        raise TypeError(f"a route names no permission: {getattr(entry, 'path', entry)}")
     return entry
 
 
@@ -140,7 +140,7 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
         return await web.on_http_exception(request, error)
     method = request.method[:16]
     problem = refuse(405, "not-supported", "base.method-not-allowed", method=method) if error.status_code == 405 \
-        else refuse(404, "not-found", "base.not-found")  # noqa: PLR2004 - HTTP
+        else refuse(404, "not-found", "base.not-found")
     return _outcome(problem, request, error.headers)
 
 

@@ -38,7 +38,7 @@ class Problem(Exception):  # noqa: N818 - it is an expected outcome, not an erro
 
 
 def refuse(status: int, code: str, key: str, expression: str | None = None, **params: str) -> Problem:
-    """Build a Problem with one issue: `raise refuse(404, "not-found", "records.not-found", type="Patient")`."""
+    """A Problem with one issue, to be raised: 404, "not-found", "records.not-found", type="Patient"."""
     return Problem(status, Issue(code, key, params, expression))
 
 

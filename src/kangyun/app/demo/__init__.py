@@ -7,8 +7,8 @@ import socket
 import sys
 from dataclasses import replace
 
-from kangyun.app.serving import serve
 from kangyun.app.services import Services
+from kangyun.app.serving import serve
 from kangyun.base.settings import Settings
 
 _WELCOME = """

@@ -14,7 +14,7 @@ import pwd
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -65,7 +65,7 @@ class EmbeddedServer:
     @property
     def socket(self) -> Path:
         """The folder of the Unix socket: inside the data, or a short private one when the path is too long."""
-        if len(str(self.pgdata)) < 80:  # noqa: PLR2004 - sockaddr_un holds 108 bytes with the file name
+        if len(str(self.pgdata)) < 80:
             return self.pgdata
         digest = hashlib.sha256(str(self.pgdata).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"kangyun-{digest}"
@@ -148,11 +148,11 @@ class EmbeddedServer:
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
         with tempfile.TemporaryFile("w+") as output:
-            account = _account() if os.geteuid() == 0 else None
+            uid, gid = (_account().pw_uid, _account().pw_gid) if os.geteuid() == 0 else (None, None)
             result = subprocess.run(
                 [str(_binaries() / program), *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 check=False, cwd="/", umask=0o077, start_new_session=True,
-                **({} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}),
+                user=uid, group=gid, extra_groups=None if uid is None else [],
             )
             if check and result.returncode:
                 output.seek(0)
@@ -211,7 +211,7 @@ def let_through(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -116,7 +116,7 @@ class Handle(_Session):
         return await self._store.write_once(key, writes)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[_Session]:
+    async def transaction(self) -> AsyncGenerator[_Session]:
         """A session whose writes all become durable when the block ends well, or none."""
         async with self._store.transaction() as session:
             yield _Session(session, self.actor, self.purpose)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -24,27 +24,27 @@ class StoreSession:
     """The store inside one transaction: it sees its own writes."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     async def fetch(self, type_: str, id_: str) -> Stored | None:
         """The current version, perhaps a deleted one."""
-        return await reading.read(self._connection, type_, id_)
+        return await reading.read(self.connection, type_, id_)
 
     async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
         """One version of a resource."""
-        return await reading.read_version(self._connection, type_, id_, version)
+        return await reading.read_version(self.connection, type_, id_, version)
 
     async def versions(self, type_: str | None, id_: str | None, page: Mapping[str, Any]) -> HistoryPage:
         """A page of history, newest first."""
-        return await reading.versions(self._connection, type_, id_, page)
+        return await reading.versions(self.connection, type_, id_, page)
 
     async def find(self, query: search.Query) -> search.Result:
         """Run a search."""
-        return await search.run(self._connection, query)
+        return await search.run(self.connection, query)
 
     async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
         """Do all writes or none; see `writing.write`."""
-        return await writing.write(self._connection, writes, places)
+        return await writing.write(self.connection, writes, places)
 
 
 class Store:
@@ -86,7 +86,7 @@ class Store:
             return await session.write(writes, places)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[StoreSession]:
+    async def transaction(self) -> AsyncGenerator[StoreSession]:
         """A session whose writes all become durable when the block ends well, or none."""
         async with self.database.transaction() as connection:
             yield StoreSession(connection)
@@ -95,7 +95,7 @@ class Store:
     async def write_once(self, key: str, writes: Sequence[Write]) -> list[Written]:
         """As `write`, but a second call with the same key changes nothing and returns what the first one did."""
         async with self.transaction() as session:
-            connection = session._connection  # noqa: SLF001 - the session is ours
+            connection = session.connection
             # The lock, not the row, keeps a twin waiting: a row written first would spoil the order of the feed.
             await connection.execute(sql.once_lock, hash64(key))
             earlier = await connection.fetchval(sql.once_result, key)

@@ -60,7 +60,7 @@ def prepare(write: Write, updated: datetime) -> tuple[entries.Entry, Written]:
     entries.check([resource])
     id_ = new_id()
     row = entries.entry({k: v for k, v in resource.items() if k != "id"}, id_, updated, None)
-    return row, _written(write.type, id_, 1, updated, 201, row)
+    return row, _written((write.type, id_), 1, updated, 201, row)
 
 
 async def _plan(connection: Connection, write: Write) -> _Plan:
@@ -138,12 +138,12 @@ async def _commit(connection: Connection, plans: Sequence[_Plan], places: Sequen
     entries.check([plan.resource or {} for _, plan in live], [places[n] for n, _ in live] if places else None)
     rows: dict[int, entries.Entry] = {n: _row(plan, updated) for n, plan in enumerate(plans)
                                       if not plan.known and not plan.nothing}
-    if rows and all(fresh(plan.write) or plan.write.method == "create" for n, plan in enumerate(plans) if n in rows):
+    if rows and all(plans[n].write.method == "create" for n in rows):
         await connection.execute(sql.create, list(rows.values()))
-        done = {n: (1, False) for n in rows}
+        done = dict.fromkeys(rows, (1, False))
     else:
         done = await _change(connection, rows, plans)
-    return [await _outcome(connection, plan, updated, rows.get(n), done.get(n)) for n, plan in enumerate(plans)]
+    return [_outcome(plan, updated, rows.get(n), done.get(n)) for n, plan in enumerate(plans)]
 
 
 def _row(plan: _Plan, updated: datetime) -> entries.Entry:
@@ -167,8 +167,8 @@ async def _change(
     return {numbers[row["ordinal"] - 1]: (row["version"], row["existed"]) for row in found}
 
 
-async def _outcome(
-    connection: Connection, plan: _Plan, updated: datetime, row: entries.Entry | None, done: tuple[int, bool] | None
+def _outcome(
+    plan: _Plan, updated: datetime, row: entries.Entry | None, done: tuple[int, bool] | None
 ) -> Written:
     if plan.known:
         k = plan.known
@@ -177,9 +177,10 @@ async def _outcome(
         version = done[0] if done else 0
         return Written(plan.write.type, plan.id, version, updated, 204)
     version, existed = done or (1, False)
-    return _written(plan.write.type, plan.id, version, updated, 200 if existed else 201, row or ())
+    return _written((plan.write.type, plan.id), version, updated, 200 if existed else 201, row or ())
 
 
-def _written(type_: str, id_: str, version: int, updated: datetime, status: int, row: entries.Entry) -> Written:
+def _written(name: tuple[str, str], version: int, updated: datetime, status: int, row: entries.Entry) -> Written:
+    type_, id_ = name
     meta, body = row[7], row[8]
     return Written(type_, id_, version, updated, status, Stored(type_, id_, version, updated, False, meta, body))

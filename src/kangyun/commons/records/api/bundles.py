@@ -92,7 +92,7 @@ def _read_entry(number: int, entry: Any) -> _Asked:
         raise refuse(400, "required", "records.bundle-request", f"{place}.request")
     if method not in _ORDER:
         raise refuse(400, "not-supported", "records.bundle-method", f"{place}.request.method", method=method[:16])
-    write = None if _ORDER[method] == 3 else _write(place, method, url, entry)  # noqa: PLR2004 - the reads
+    write = None if _ORDER[method] == 3 else _write(place, method, url, entry)
     return _Asked(f"{place}.resource", method, url, entry, write)
 
 
@@ -132,7 +132,7 @@ def _resource(place: str, type_: str, entry: dict[str, Any]) -> dict[str, Any]:
 def _written(request: Request, written: Written) -> bytes:
     base = wire.base_url(request)
     answer: dict[str, Any] = {"status": {201: "201 Created", 200: "200 OK", 204: "204 No Content"}[written.status]}
-    if written.status != 204 and written.version:  # noqa: PLR2004 - HTTP
+    if written.status != 204 and written.version:
         answer["location"] = wire.location(base, written)
     if written.version:
         answer |= {"etag": f'W/"{written.version}"', "lastModified": clock.instant(written.updated)}
@@ -165,8 +165,8 @@ async def _looked_up(request: Request, session: Session, asked: _Asked) -> bytes
 
 
 async def _version(session: Session, parts: Sequence[str], place: str) -> Stored | None:
-    if len(parts) == 2:  # noqa: PLR2004 - Type/id
+    if len(parts) == 2:
         return await session.fetch(parts[0], parts[1])
-    if len(parts) == 4 and parts[2] == "_history" and re.fullmatch(r"[0-9]{1,9}", parts[3]):  # noqa: PLR2004
+    if len(parts) == 4 and parts[2] == "_history" and re.fullmatch(r"[0-9]{1,9}", parts[3]):
         return await session.fetch_version(parts[0], parts[1], int(parts[3]))
     raise refuse(400, "not-supported", "records.bundle-request", place)

@@ -48,7 +48,7 @@ async def vread(request: Request) -> Response:
     """GET [base]/Type/id/_history/version."""
     type_ = type_of(request)
     text = request.path_params["version"]
-    if not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - versions are 32-bit
+    if not text.isdigit() or len(text) > 9:
         raise refuse(404, "not-found", "records.not-found", type=type_)
     stored = await caller(request).fetch_version(type_, request.path_params["id"], int(text))
     return _shown(request, _present(stored, type_))

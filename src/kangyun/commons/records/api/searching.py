@@ -175,7 +175,7 @@ def _history_page(pairs: Pairs) -> dict[str, Any]:
 
 
 def _number(name: str, value: str) -> int:
-    if not value.isdigit() or len(value) > 9:  # noqa: PLR2004 - beyond any page
+    if not value.isdigit() or len(value) > 9:
         raise refuse(400, "value", "records.bad-parameter", name=name)
     return int(value)
 
