@@ -18,6 +18,7 @@ CREATE TYPE record_entry AS (
     spans text
 );
 
+-- no resident: a commit may concern several residents; the key is its caller's own.
 CREATE TABLE commit_once (
     key text PRIMARY KEY,
     result text NOT NULL,
