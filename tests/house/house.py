@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,6 +12,12 @@ SOURCE = ROOT / "src" / "kangyun"
 
 ROOM_FLOORS = ("commons", "support", "care", "oversight")
 FLOORS = (*ROOM_FLOORS, "portals")
+
+
+def assert_kept(faults: Iterable[str]) -> None:
+    """Fail with every fault on a line of its own, so that one run tells the whole story."""
+    told = sorted(faults)
+    assert not told, "\n" + "\n".join(told)
 
 
 def rooms(source: Path = SOURCE, floors: tuple[str, ...] = FLOORS) -> Iterator[Path]:

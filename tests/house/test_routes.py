@@ -10,6 +10,7 @@ from starlette.routing import Route
 from kangyun.app import web as application
 from kangyun.base import web
 from kangyun.base.rules import load
+from tests.house.house import assert_kept
 
 # What anybody may see without being known: whether the platform lives, static files, what the API can do.
 PUBLIC = {
@@ -32,7 +33,7 @@ def test_every_route_names_a_permission_that_some_role_has() -> None:
 
 def test_only_what_shows_nothing_about_anybody_is_public() -> None:
     public = {entry.path for entry in application.route_table() if entry.permission == web.PUBLIC}
-    assert sorted(public - PUBLIC) == []
+    assert_kept(public - PUBLIC)
 
 
 def test_no_address_is_served_twice() -> None:
