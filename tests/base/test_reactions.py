@@ -253,6 +253,8 @@ async def test_the_runner_refuses_what_a_reaction_did_not_declare() -> None:
     with pytest.raises(RuntimeError, match="commits twice"):
         await handle.commit([Written("Flag")])
     await handle.commit([Written("Flag")], key="second")
+    with pytest.raises(AttributeError, match="not by transaction"):
+        handle.transaction()
 
 
 def test_an_endless_loop_is_found_and_a_reasoned_one_allowed() -> None:

@@ -48,6 +48,9 @@ _RETRIES_A_ROUND = 50
 _RESIDENTS_AT_ONCE = 6
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
+# What a handle of the gate offers beside `commit` to write with.
+_WAYS_PAST_THE_KEY = {"write", "transaction"}
+
 OpenHandle = Callable[[str], Any]
 
 
@@ -61,6 +64,8 @@ class Once:
         self._committed = False
 
     def __getattr__(self, name: str) -> Any:
+        if name in _WAYS_PAST_THE_KEY:
+            raise AttributeError(f"a reaction writes by commit, not by {name}")
         return getattr(self._handle, name)
 
     async def commit(self, writes: Sequence[Any], *, key: str | None = None) -> Any:
