@@ -29,7 +29,9 @@ PATIENT: Json = {
     "telecom": [{"system": "phone", "value": "19900001234", "use": "mobile", "rank": 1}],
     "gender": "female",
     "birthDate": "1985-03-07",
-    "address": [{"use": "home", "text": "云州市东城区和平路1号", "city": "云州市", "district": "东城区", "country": "CN"}],
+    "address": [
+        {"use": "home", "text": "云州市东城区和平路1号", "city": "云州市", "district": "东城区", "country": "CN"}
+    ],
     "maritalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": "M"}]},
     "contact": [{"name": {"text": "王强"}, "telecom": [{"system": "phone", "value": "19900005678"}]}],
     "managingOrganization": {"reference": "Organization/yz-first"},

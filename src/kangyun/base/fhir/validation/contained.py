@@ -40,7 +40,8 @@ def issues(resource: Json, path: str, pointers: set[str]) -> Iterable[Issue]:
     for index, one in inner(resource):
         place = f"{path}.contained[{index}]"
         yield from _flat(one, place)
-        if one.get("id") not in pointers and not points_back(one):
+        name = one.get("id")
+        if not (isinstance(name, str) and name in pointers) and not points_back(one):
             yield Issue("invariant", "fhir.contained-unused", {}, place)
 
 

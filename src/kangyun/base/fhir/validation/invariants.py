@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from kangyun.base.fhir.definitions import Constraint, ElementDef
-from kangyun.base.fhir.fhirpath import compile_invariant
+from kangyun.base.fhir.fhirpath import FhirPathError, compile_invariant
 from kangyun.base.fhir.validation import native
 from kangyun.base.fhir.validation.shapes import BUILT_IN, shape
 
@@ -54,6 +54,10 @@ def _lazy(expression: str, type_name: str) -> Test:
     def holds(node: Json, resource: Json, root: Json) -> bool:
         if not compiled:
             compiled.append(compile_invariant(expression, type_name))
-        return compiled[0](node, resource, root)
+        try:
+            return compiled[0](node, resource, root)
+        except FhirPathError:
+            # What cannot be evaluated, such as a comparison of things without order, is not fulfilled.
+            return False
 
     return holds

@@ -33,7 +33,7 @@ class Scope:
 
 Check = Callable[[Any, Scope], bool]
 
-_validators: dict[tuple[str, bool], jsonschema_rs.Draft4Validator] = {}
+_validators: dict[str, jsonschema_rs.Draft4Validator] = {}
 _ready: dict[str, Check] = {}
 _checks: dict[str, Check] = {}
 _building = RLock()
@@ -44,16 +44,16 @@ def accept(resource: Any) -> bool:
     if not isinstance(resource, dict):
         return False
     scope = Scope(resource, resource, set())
+    if not _accept(resource, scope):
+        return False
     kept = resource.get("contained")
-    if kept is None:
-        return _accept(resource, scope, contains=False)
-    if not isinstance(kept, list) or not all(_flat(one) for one in kept):
+    return not scope.pointers if kept is None else _accept_contained(kept, scope)
+
+
+def _accept_contained(kept: list[Any], scope: Scope) -> bool:
+    """Each one is faultless and pointed to, and nothing else is pointed to."""
+    if not all(_flat(one) and _accept(one, Scope(one, scope.root, scope.pointers)) for one in kept):
         return False
-    if not _accept(resource, scope, contains=True):
-        return False
-    if not all(_accept(one, Scope(one, resource, scope.pointers), contains=True) for one in kept):
-        return False
-    # Every contained resource is pointed to, and nothing else.
     names = [one["id"] for one in kept]
     return len(set(names)) == len(names) and scope.pointers == set(names)
 
@@ -63,15 +63,15 @@ def _flat(one: Any) -> bool:
     return isinstance(one, dict) and "contained" not in one and "meta" not in one and isinstance(one.get("id"), str)
 
 
-def _accept(resource: Json, scope: Scope, *, contains: bool) -> bool:
+def _accept(resource: Json, scope: Scope) -> bool:
     name = resource.get("resourceType")
     if not isinstance(name, str):
         return False
-    found = _validators.get((name, contains))
+    found = _validators.get(name)
     if found is None:
         if name not in definitions.load().resources:
             return False
-        found = _validators[name, contains] = schema.validator(name, contains=contains)
+        found = _validators[name] = schema.validator(name)
     return found.is_valid(resource) and (_ready.get(name) or _prepare(name))(resource, scope)
 
 

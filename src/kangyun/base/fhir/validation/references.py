@@ -53,4 +53,4 @@ def pattern(types: tuple[str, ...], resources: frozenset[str]) -> str:
     names = sorted(resources) if not types or "Resource" in types else types
     one_of = "|".join(names)
     place = rf"(?:{one_of})/{ID}(?:/_history/{ID})?"
-    return rf"^(?:(?:https?://[^\s?#]+/)?{place}|urn:uuid:[0-9A-Fa-f-]{{36}})$"
+    return rf"^(?:(?:https?://[^\s?#]+/)?{place}|urn:uuid:[0-9A-Fa-f-]{{36}}|#{ID})$"
