@@ -6,6 +6,7 @@ that is not known has no answer.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -111,12 +112,14 @@ def _datetime(parts: tuple[int, ...]) -> datetime:
     return datetime(*filled[:6], tzinfo=UTC)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_date(text: str) -> Date | None:
     """``2015``, ``2015-02`` or ``2015-02-04``; None when it is not an existing date."""
     found = DATE_PATTERN.fullmatch(text)
     return Date(_numbers(found.groups())) if found and _exists(_numbers(found.groups())) else None
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_datetime(text: str) -> DateTime | None:
     """A date, optionally followed by ``T`` and a time, optionally with ``Z`` or ``+08:00``; None when malformed."""
     found = DATETIME_PATTERN.fullmatch(text)

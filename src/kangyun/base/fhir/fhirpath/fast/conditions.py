@@ -100,7 +100,7 @@ class Conditions:
             case "not", () if call.target is not None:
                 return negated(self.test(call.target, here))
             case "exists" | "empty", ():
-                return presence(self._seen(call, here), found=call.name == "exists")
+                return presence(self._sources(call, here), found=call.name == "exists")
             case "exists", (criterion,):
                 return self._quantified(call, criterion, here, every=False)
             case "all", (criterion,):
@@ -115,7 +115,7 @@ class Conditions:
                 return self._is(call.target, type_name(argument), here)
             case "hasExtension", (Literal(),):
                 inner = Call(call.position, call.target, "extension", call.arguments)
-                return presence([one.run for one in self.branches.of(inner, here)], found=True)
+                return presence(self.branches.of(inner, here), found=True)
             case _:
                 return as_truth([one.seen for one in self.branches.of(call, here)])
 
@@ -236,6 +236,8 @@ class Conditions:
                 return False
 
     def _order(self, holds: Callable[[int], bool], left: Syntax, right: Syntax, here: str) -> Test:
+        if _is_number(left) and _is_number(right):
+            return self._number_order(holds, left, right, here)
         one, other = self._values(left, here), self._values(right, here)
 
         def test(node: Json, around: Surroundings | None) -> bool | None:
@@ -248,6 +250,10 @@ class Conditions:
             return None if found is None else holds(found)
 
         return test
+
+    def _number_order(self, holds: Callable[[int], bool], left: Syntax, right: Syntax, here: str) -> Test:
+        one, other = self._number(left, here), self._number(right, here)
+        return lambda node, around: holds(one(node, around) - other(node, around))
 
     def _membership(self, left: Syntax, right: Syntax, here: str) -> Test:
         run = self._text_run(self.branches.of(left, here))
@@ -266,9 +272,7 @@ class Conditions:
         value = _literal(syntax)
         if value is not None:
             return lambda _, __: (value,)
-        if (isinstance(syntax, Call) and syntax.name == "count") or (
-            isinstance(syntax, Binary) and syntax.operator == "+"
-        ):
+        if _is_number(syntax):
             number = self._number(syntax, here)
             return lambda node, around: (number(node, around),)
         return self._values_of(self.branches.of(syntax, here))
@@ -305,6 +309,16 @@ class Conditions:
 def concrete_type(name: str, value: Json) -> str:
     """The type of a raw value on a branch: resources of any type say their own."""
     return value.get("resourceType", name) if name in ANY_RESOURCE and isinstance(value, dict) else name
+
+
+def _is_number(syntax: Syntax) -> bool:
+    match syntax:
+        case Call(_, _, "count", ()) | Literal(_, int()):
+            return not (isinstance(syntax, Literal) and isinstance(syntax.value, bool))
+        case Binary(_, "+", left, right):
+            return _is_number(left) and _is_number(right)
+        case _:
+            return False
 
 
 def _count_children(node: Json, _: Surroundings | None) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.nodes import Json
 
-from .branches import Run, Surroundings, Test
+from .branches import Branch, Run, Surroundings, Test
 
 
 def text_equality(run: Run, text: str, *, wanted: bool) -> Test:
@@ -20,12 +20,38 @@ def text_equality(run: Run, text: str, *, wanted: bool) -> Test:
     return test
 
 
-def presence(runs: list[Run], *, found: bool) -> Test:
+def presence(branches: list[Branch], *, found: bool) -> Test:
     """Whether there is (not) anything on the branches."""
+    keys = _keys(branches)
+    if keys is not None:
+        return _key_presence(keys, found=found)
+    runs = [one.seen for one in branches]
     if len(runs) == 1:
         run = runs[0]
         return lambda node, around: (len(run(node, around)) > 0) is found
     return lambda node, around: any(run(node, around) for run in runs) is found
+
+
+def _keys(branches: list[Branch]) -> frozenset[str] | None:
+    """The JSON properties that show the presence of elements directly below the node; None for longer paths."""
+    keys: set[str] = set()
+    for one in branches:
+        if one.steps is None or len(one.steps) != 1:
+            return None
+        step = one.steps[0]
+        keys |= {step.key, "_" + step.key} if step.gaps else {step.key}
+    return frozenset(keys)
+
+
+def _key_presence(keys: frozenset[str], *, found: bool) -> Test:
+    absent = keys.isdisjoint
+
+    def test(node: Json, _: Surroundings | None) -> bool:
+        # The second look is for null and empty lists, which are not elements.
+        present = not absent(node) and any(node[key] is not None and node[key] != [] for key in keys if key in node)
+        return present is found
+
+    return test
 
 
 def as_truth(runs: list[Run]) -> Test:
