@@ -123,7 +123,7 @@ class _Members:
     def all(self) -> tuple[Person, ...]:
         age = self.rng.randint(*self.kind.head)
         if not self.kind.couple:
-            self._add("head", self.rng.choice(["male", "female"]), age)
+            self._add("elder" if self.kind.kind == "elder_alone" else "head", self.rng.choice(["male", "female"]), age)
         else:
             self._couple(age)
         return tuple(self.people)
@@ -146,10 +146,12 @@ class _Members:
     def _grandparents(self, father_age: int) -> None:
         wanted = self.rng.randint(*self.kind.grandparents)
         age = father_age + self.rng.randint(22, 31)
-        if wanted:
-            self._add("grandmother", "female", age)
+        if not wanted:
+            return
+        she = self._add("grandmother", "female", age)
         if wanted > 1:
-            self._add("grandfather", "male", age + self.rng.randint(0, 4), family=self._family())
+            he = self._add("grandfather", "male", age + self.rng.randint(0, 4), family=self._family())
+            self.people[-2:] = [replace(she, partner=he.member), replace(he, partner=she.member)]
 
     def _births(self) -> None:
         """Plan the births of the coming decades, so that a year can be drawn without the years before it."""

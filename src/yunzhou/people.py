@@ -33,6 +33,13 @@ class Person:
         """The name of this person in the truth file."""
         return f"{self.household:07d}{self.member}"
 
+    @property
+    def marriage(self) -> str:
+        """Whether married, single or widowed."""
+        if self.partner:
+            return "married"
+        return "widowed" if self.role in {"grandmother", "grandfather", "elder"} else "single"
+
     def record_number(self, letter: str) -> str:
         """Return the record number at the institution of that letter."""
         return f"{letter}{self.key}"

@@ -14,7 +14,10 @@ from yunzhou.plans import Diagnosis
 from yunzhou.visits import Allergen, Visit
 
 CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I", "checkup": "O", "immunisation": "O"}
-MARRIED = {"hl7": ("M", "S"), "gb": ("20", "10")}
+MARRIED = {
+    "hl7": {"married": "M", "single": "S", "widowed": "W"},
+    "gb": {"married": "20", "single": "10", "widowed": "30"},
+}
 SEXES = {"hl7": {"male": "M", "female": "F"}, "gb": {"male": "1", "female": "2"}}
 
 
@@ -53,7 +56,7 @@ class Pen:
         return segment("PID", {
             1: "1", 3: "~".join(numbers), 5: self.name(card), 7: f"{person.birth:%Y%m%d}",
             8: SEXES[habits.codes][person.sex], 11: self.address(card), 13: self.phone(card.phone),
-            16: MARRIED[habits.codes][0 if person.partner else 1], 19: "" if in_pid3 else card.id_number,
+            16: MARRIED[habits.codes][person.marriage], 19: "" if in_pid3 else card.id_number,
             21: self.identifier(card.mother_record, "", "MR") if newborn else "",
             22: components(*person.ethnicity, "GB/T 3304"), 28: "CHN",
         })  # fmt: skip
