@@ -46,7 +46,7 @@ class Reason:
     """A Fault as it is kept with the message."""
 
     key: str
-    place: str
+    place: str = ""
     params: dict[str, str] = field(default_factory=dict[str, str])
     code: str = "207"
     occurrence: int = 1

@@ -106,9 +106,15 @@ def condition(segment: Segment, sheet: Sheet) -> None:
     seed = sheet.visit.seed if sheet.visit else (RESIDENT, sheet.sender.key)
     if sheet.visit:
         found["encounter"] = sheet.visit.reference
-    coding = found["code"].get("coding") or [{}]
-    draft = sheet.add(found, *seed, str(coding[0].get("code") or found["code"]["text"]))
+    draft = sheet.add(found, *seed, _code_of(found))
     _diagnosed(draft, segment, sheet)
+
+
+def _code_of(resource: dict[str, Any]) -> str:
+    """What tells a diagnosis or an allergy from others: its first code, else its text."""
+    concept: dict[str, Any] = resource["code"]
+    codings: list[dict[str, Any]] = concept.get("coding", [])
+    return str(codings[0]["code"] if codings else concept["text"])
 
 
 def _diagnosed(draft: Draft, segment: Segment, sheet: Sheet) -> None:
@@ -139,8 +145,7 @@ def allergy(segment: Segment, sheet: Sheet) -> None:
         if "manifestation" not in reaction:
             del found["reaction"]
             break
-    coding = found["code"].get("coding") or [{}]
-    sheet.add(found, RESIDENT, sheet.sender.key, str(coding[0].get("code") or found["code"]["text"]))
+    sheet.add(found, RESIDENT, sheet.sender.key, _code_of(found))
 
 
 def coverage(segment: Segment, sheet: Sheet) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from kangyun.base import rules
@@ -64,24 +65,25 @@ class _Row:
         if self.convert is None:
             put(resource, self.path, self.options["value"])
             return
-        try:
-            if not segment.raw(self.field) and "empty" not in self.options:
-                found = None
-            else:
+        place = f"{self.segment}-{self.field}"
+        found = None
+        if segment.raw(self.field) or "empty" in self.options:
+            try:
                 found = self.convert(segment, self.field, sheet, self.options)
-            if self.required and (found is None or found == []):
-                raise Fault("exchange.missing-field", code="101")
-        except Fault as fault:
-            fault.place = f"{self.segment}-{self.field}"
-            raise
-        if found is not None and found != [] and found != {}:
+            except Fault as fault:
+                fault.place = place
+                raise
+        # False and 0 are values.
+        if found is not None and found not in ("", [], {}):
             put(resource, self.path, found)
+        elif self.required:
+            raise Fault("exchange.missing-field", place, code="101")
 
 
 def put(resource: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     """Set a value at a path: what is there stays, lists grow, constants are copied by their caller's JSON."""
     node: Any = resource
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in pairwise(path):
         node = _descend(node, step, [] if following.isdecimal() else {})
     last = path[-1]
     if isinstance(node, list):

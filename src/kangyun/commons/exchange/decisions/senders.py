@@ -29,6 +29,7 @@ class Sender:
     authorities: Mapping[str, str]
     codes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     rows: tuple[Mapping[str, Any], ...] = ()
+    known: bool = True
 
     @property
     def urn(self) -> str:
@@ -55,6 +56,7 @@ def sender_of(key: str) -> Sender:
         authorities={str(k): str(v) for k, v in (value.get("authorities") or {}).items()},
         codes=value.get("codes") or {},
         rows=own.table,
+        known=own is not default,
     )
 
 

@@ -6,6 +6,7 @@ a discharge that arrives before its admission still ends up behind it. Table: ru
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from kangyun.base import rules
@@ -88,7 +89,7 @@ def _events(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if ordered and ordered[-1]["status"] == bare["status"]:
             continue
         ordered.append(bare)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in pairwise(ordered):
         earlier["period"]["end"] = later["period"]["start"]
     return ordered
 

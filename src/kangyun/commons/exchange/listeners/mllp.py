@@ -87,7 +87,7 @@ class MllpServer:
         task = asyncio.current_task()
         assert task is not None
         if self._desk.closing or len(self._open) >= self._desk.limits.connections:
-            log.warning("mllp.full", connections=len(self._open))
+            log.warning("mllp.full", count=len(self._open))
             writer.close()
             return
         self._open.add(task)

@@ -1,0 +1,123 @@
+"""A kept message becomes records: parsed, translated, identified, committed; or it is told why not."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from kangyun.base import errors
+from kangyun.base.clock import instant
+from kangyun.base.errors import Problem
+from kangyun.commons.access import Gate, Handle, Write
+from kangyun.commons.exchange.actions import bundles, joining
+from kangyun.commons.exchange.decisions.drafts import Sheet
+from kangyun.commons.exchange.decisions.encoding import decode
+from kangyun.commons.exchange.decisions.message import parse
+from kangyun.commons.exchange.decisions.senders import sender_of
+from kangyun.commons.exchange.decisions.translate import translate
+from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
+from kangyun.commons.population import Ambiguous, Registration, overtaken, prepare, prepare_merge, telling, turn
+
+log = structlog.get_logger()
+
+MESSAGES = Counter("kangyun_exchange_messages", "Messages handled, by sender, type and result.", ["sender", "type", "result"])
+SECONDS = Histogram(
+    "kangyun_exchange_seconds", "Seconds from a kept message to its result.", ["form"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+_TRIES = 8
+_PASSING = {423, 429, 500, 502, 503, 504, 507}
+
+
+async def process(gate: Gate, raw: RawMessage) -> Outcome:
+    """Make records of a kept message; never raises for what a message can contain.
+
+    Doing it again is harmless: ids follow from the message, and the commit carries the raw message's number as key.
+    """
+    started = time.perf_counter()
+    try:
+        outcome = await (_process_hl7(gate, raw) if raw.form == "hl7v2" else _process_fhir(gate, raw))
+    except Fault as fault:
+        outcome = _quarantined(raw, _reason(fault), refused=fault.unreadable)
+    except Ambiguous:
+        outcome = _quarantined(raw, Reason("exchange.two-residents", "PID-3", code="204"))
+    except Problem as problem:
+        outcome = _on_problem(raw, problem)
+    except Exception as error:
+        number = f"{secrets.randbelow(10**8):08d}"
+        log.exception("exchange.bug", message=raw.id, number=number, error=type(error).__name__)
+        outcome = _quarantined(raw, Reason("exchange.internal", "", {"number": number}))
+    SECONDS.labels(raw.form).observe(time.perf_counter() - started)
+    return outcome
+
+
+async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
+    message = parse(decode(raw.body)[0])
+    sender = sender_of(raw.sender)
+    sheet = translate(message, sender, raw.received)
+    keys = [key for patient in sheet.patients for key in telling(patient)]
+    keys += [key for old in sheet.merged for key in telling({"identifier": old})]
+    async with turn(keys):
+        patient = await _commit(gate.system("exchange"), raw, sheet)
+    return Outcome("stored", "AA", None, raw.id, patient, f"{message.kind}^{message.event}")
+
+
+async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
+    """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
+    for attempt in range(_TRIES):
+        if attempt:
+            sheet = translate(sheet.message, sheet.sender, raw.received)
+        registrations = [await _register(handle, sheet, n, attempt) for n in range(len(sheet.patients))]
+        resident = registrations[0].patient
+        writes = await joining.writes_of(handle, sheet, resident, raw.id, instant(raw.received))
+        whole = [*(write for one in registrations for write in one.writes), *writes]
+        try:
+            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}")
+        except Problem as problem:
+            if not overtaken(problem) or attempt == _TRIES - 1:
+                raise
+            continue
+        joining.noted(whole)
+        return resident
+    raise AssertionError("the loop returns or raises")
+
+
+async def _register(handle: Handle, sheet: Sheet, number: int, attempt: int) -> Registration:
+    patient = sheet.patients[number]
+    if sheet.merged:
+        return await prepare_merge(handle, patient, sheet.merged[number], attempt)
+    return await prepare(handle, patient, sheet.sender.key, attempt)
+
+
+def _each_once(writes: list[Write]) -> list[Write]:
+    """Two pairs of one merge message may name one resident; the later write knows no less."""
+    return list({(write.type, write.id): write for write in writes}.values())
+
+
+async def _process_fhir(gate: Gate, raw: RawMessage) -> Outcome:
+    writes = bundles.writes_of(raw.body)
+    handle = gate.system("exchange")
+    written = await handle.commit(writes, key=f"raw-message/{raw.id}")
+    patient = next((one.id for one in written if one.type == "Patient"), None)
+    return Outcome("stored", "AA", None, raw.id, patient, raw.kind)
+
+
+def _on_problem(raw: RawMessage, problem: Problem) -> Outcome:
+    if problem.status in _PASSING or overtaken(problem):
+        return Outcome("received", "AE", Reason("exchange.delayed"), raw.id, kind=raw.kind, retry=True)
+    issue = problem.issues[0]
+    params = {"text": errors.text(issue, "zh"), "text_en": errors.text(issue, "en")}
+    if issue.expression:
+        params = {name: f"{text} ({issue.expression})" for name, text in params.items()}
+    return _quarantined(raw, Reason("exchange.refused-by-record", "", params, "207"))
+
+
+def _quarantined(raw: RawMessage, reason: Reason, *, refused: bool = False) -> Outcome:
+    return Outcome("quarantined", "AR" if refused else "AE", reason, raw.id, kind=raw.kind)
+
+
+def _reason(fault: Fault) -> Reason:
+    return Reason(fault.key, fault.place, dict(fault.params), fault.code, fault.occurrence)

@@ -1,0 +1,129 @@
+"""A watched folder: files that are put into it are taken, handled, and moved to processed/ or failed/.
+
+A file is taken by renaming it into working/, so that of two processes one gets it. A file that still grows is left
+alone. What a crash leaves in working/ is taken again; messages that were handled already are known by their content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from pathlib import Path
+
+import structlog
+
+from kangyun.base import errors
+from kangyun.commons.exchange.actions import Intake
+from kangyun.commons.exchange.model import Outcome, Reason
+
+log = structlog.get_logger()
+
+KINDS = {".hl7", ".json", ".ndjson"}
+_SETTLED_SECONDS = 1.0
+_MESSAGE = re.compile(rb"(?:\A|[\r\n])[\x0b\xef\xbb\xbf]*(?=MSH[^A-Za-z0-9])")
+_ENVELOPES = re.compile(rb"[\r\n](?:FHS|BHS|BTS|FTS)[^\r\n]*")
+
+
+class Folder:
+    """One watched folder; `await watch()` runs until it is cancelled."""
+
+    def __init__(self, path: Path, intake: Intake, *, every: float = 1.0, max_bytes: int = 64 << 20) -> None:
+        self._path = path
+        self._intake = intake
+        self._every = every
+        self._max_bytes = max_bytes
+
+    async def watch(self) -> None:
+        """Look again and again; a fault with one file stops nothing."""
+        self._prepare()
+        while True:
+            try:
+                await self.look()
+            except OSError as error:
+                log.warning("folder.unreadable", error=type(error).__name__)
+            await asyncio.sleep(self._every)
+
+    async def look(self) -> int:
+        """Handle what lies there now; returns how many files."""
+        taken = await asyncio.to_thread(self._collect)
+        for path in taken:
+            await self._handle(path)
+        return len(taken)
+
+    def _prepare(self) -> None:
+        for name in ("working", "processed", "failed"):
+            (self._path / name).mkdir(parents=True, exist_ok=True)
+
+    def _collect(self) -> list[Path]:
+        """What was left in working/, then what is new, each by name."""
+        self._prepare()
+        left = sorted((self._path / "working").iterdir())
+        fresh = [taken for path in sorted(self._path.iterdir()) if _ready(path) and (taken := self._take(path))]
+        return [*left, *fresh]
+
+    def _take(self, path: Path) -> Path | None:
+        target = self._path / "working" / path.name
+        try:
+            # link and unlink instead of rename: a name that is being worked on must not be overwritten.
+            os.link(path, target)
+            path.unlink()
+        except (FileExistsError, FileNotFoundError):
+            return None
+        return target
+
+    async def _handle(self, path: Path) -> None:
+        if path.stat().st_size > self._max_bytes:
+            self._finish(path, [Reason("exchange.too-large", "", {"bytes": str(path.stat().st_size), "limit": str(self._max_bytes)})])
+            return
+        body = await asyncio.to_thread(path.read_bytes)
+        outcomes = await self._outcomes(path, body)
+        if any(outcome.retry for outcome in outcomes):
+            return
+        self._finish(path, [outcome.reason for outcome in outcomes if outcome.reason])
+
+    async def _outcomes(self, path: Path, body: bytes) -> list[Outcome]:
+        if path.suffix.lower() != ".hl7":
+            return [await self._intake.take_file(body, f"folder:{self._path.name}")]
+        return [(await self._intake.take(message)).outcome for message in messages(body)]
+
+    def _finish(self, path: Path, reasons: list[Reason]) -> None:
+        target = _free(self._path / ("failed" if reasons else "processed") / path.name)
+        path.rename(target)
+        if reasons:
+            target.with_name(target.name + ".reason.txt").write_text("\n".join(map(_told, reasons)) + "\n", "utf-8")
+        log.info("folder.done", state="failed" if reasons else "processed")
+
+
+def messages(body: bytes) -> list[bytes]:
+    """The HL7 v2 messages of a file: one, or a batch with or without its envelope."""
+    starts = [match.end() for match in _MESSAGE.finditer(body)]
+    if not starts:
+        return [body]
+    ends = [*starts[1:], len(body)]
+    return [_ENVELOPES.sub(b"", body[start:end]).rstrip(b"\x0b\x1c\r\n") + b"\r" for start, end in zip(starts, ends, strict=True)]
+
+
+def _ready(path: Path) -> bool:
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    hidden = path.name.startswith((".", "~"))
+    return path.suffix.lower() in KINDS and path.is_file() and not hidden and time.time() - state.st_mtime >= _SETTLED_SECONDS
+
+
+def _free(path: Path) -> Path:
+    number = 1
+    found = path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
+def _told(reason: Reason) -> str:
+    issue = errors.Issue("processing", reason.key, reason.params)
+    place = f"{reason.place}: " if reason.place else ""
+    return f"{place}{errors.text(issue, 'zh')} | {errors.text(issue, 'en')}"
