@@ -167,11 +167,16 @@ def _exists(parts: tuple[int, ...]) -> bool:
 
 def compare(left: Temporal, right: Temporal) -> int | None:
     """-1, 0 or 1; None when the precision known does not decide it."""
-    if isinstance(left, DateTime) and isinstance(right, DateTime) and (left.offset is None) != (right.offset is None):
-        return _compare_ranges(left, right)
-    if isinstance(left, DateTime) and isinstance(right, DateTime) and left.offset != right.offset:
+    if left.offset != right.offset and isinstance(left, DateTime) and isinstance(right, DateTime):
+        if left.offset is None or right.offset is None:
+            return _compare_ranges(left, right)
         left, right = left.in_utc(), right.in_utc()
-    first, second = left.components(), right.components()
+    if len(left.parts) == len(right.parts) and left.parts != right.parts:
+        return -1 if left.parts < right.parts else 1
+    return _compare_parts(left.components(), right.components())
+
+
+def _compare_parts(first: tuple[int, ...], second: tuple[int, ...]) -> int | None:
     for one, other in zip(first, second, strict=False):
         if one != other:
             return -1 if one < other else 1

@@ -138,9 +138,7 @@ class Conditions:
         run, seen = sources[0].run, sources[0].seen
         if not self._model.is_primitive(sources[0].type):
             return lambda _, __: False
-        return lambda node, around: (
-            len(run(node, around)) == 1 == len(seen(node, around)) and not isinstance(run(node, around)[0], dict)
-        )
+        return _single_value(run, seen)
 
     def _is_distinct(self, call: Call, here: str) -> Test:
         values = self._values_of(self._sources(call, here))
@@ -309,6 +307,14 @@ class Conditions:
 def concrete_type(name: str, value: Json) -> str:
     """The type of a raw value on a branch: resources of any type say their own."""
     return value.get("resourceType", name) if name in ANY_RESOURCE and isinstance(value, dict) else name
+
+
+def _single_value(run: Run, seen: Run) -> Test:
+    def test(node: Json, around: Surroundings | None) -> bool:
+        found = run(node, around)
+        return len(found) == 1 and not isinstance(found[0], dict) and len(seen(node, around)) == 1
+
+    return test
 
 
 def _is_number(syntax: Syntax) -> bool:
