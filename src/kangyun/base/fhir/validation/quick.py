@@ -13,9 +13,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from kangyun.base.fhir import definitions
+from kangyun.base.fhir import definitions, narrative
 from kangyun.base.fhir.definitions import ElementDef
-from kangyun.base.fhir.validation import bindings, extensions, invariants, narrative, schema
+from kangyun.base.fhir.validation import bindings, extensions, invariants, schema
 from kangyun.base.fhir.validation.invariants import Rule, Test
 from kangyun.base.fhir.validation.shapes import Property, shape
 

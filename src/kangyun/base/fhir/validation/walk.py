@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kangyun.base.errors import Issue
-from kangyun.base.fhir import definitions
-from kangyun.base.fhir.validation import bindings, contained, extensions, invariants, narrative, primitives, references
+from kangyun.base.fhir import definitions, narrative
+from kangyun.base.fhir.validation import bindings, contained, extensions, invariants, primitives, references
 from kangyun.base.fhir.validation.invariants import Rule
 from kangyun.base.fhir.validation.shapes import POINTERS, Property, Shape, shape
 

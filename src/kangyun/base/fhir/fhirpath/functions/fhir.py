@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from kangyun.base.fhir import narrative
 from kangyun.base.fhir.fhirpath.errors import FhirPathError
 from kangyun.base.fhir.fhirpath.frame import Environment, Frame
 from kangyun.base.fhir.fhirpath.nodes import Item, Node, child_nodes, concrete
 from kangyun.base.fhir.fhirpath.references import type_in
 from kangyun.base.fhir.fhirpath.values import expect, system
-from kangyun.base.fhir.fhirpath.xhtml import is_safe_narrative
 
 from .registry import Items, function
 
@@ -116,4 +116,4 @@ def conforms_to(frame: Frame, items: Items, profile: Items) -> Items:
 @function("htmlChecks")
 def html_checks(_: Frame, items: Items) -> Items:
     """Whether narratives use only the XHTML that FHIR allows and are not empty (constraints txt-1 and txt-2)."""
-    return [all(is_safe_narrative(str(system(item))) for item in items)]
+    return [all(narrative.fault(str(system(item))) is None for item in items)]
