@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
+from yunzhou import institutions
 from yunzhou.messages import Message
 from yunzhou.mllp import Answer, Link
 from yunzhou.transactions import FhirLink
@@ -127,12 +128,12 @@ class Sender:
         key = (message.institution, message.household % self.target.connections)
         if key not in self._queues:
             self._queues[key] = asyncio.Queue(QUEUE)
-            self._tasks.append(asyncio.create_task(self._work(self._queues[key])))
+            self._tasks.append(asyncio.create_task(self._work(message.institution, self._queues[key])))
         return self._queues[key]
 
-    async def _work(self, queue: asyncio.Queue[_Order]) -> None:
+    async def _work(self, key: int, queue: asyncio.Queue[_Order]) -> None:
         ways: dict[str, Way] = {
-            "mllp": Link(self.target.host, self.target.port),
+            "mllp": Link(self.target.host, self.target.port, institutions.institution(key).encoding),
             "fhir": FhirLink(self.target.fhir, self.target.token),
         }
         self.links.extend(ways.values())

@@ -108,6 +108,31 @@ def test_it_reads_refusals_with_their_reason() -> None:
     assert "PID^1^19" in answer.text
 
 
+def test_it_knows_refusals_that_pass() -> None:
+    for raw in (
+        "MSA|AE|C1\rERR||||207^Application internal error\r",
+        "MSA|AE|C1\rERR|^^^207&Application internal error\r",
+    ):
+        assert mllp.read_acknowledgement(raw.encode())[1].transient
+    assert not mllp.read_acknowledgement(b"MSA|AE|C1\rERR||PID^1^19|102^Data type error\r")[1].transient
+
+
+async def test_it_sends_again_what_was_refused_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [mllp.Answer("AE", "207^Application internal error"), mllp.Answer("AA", "")]
+
+    async def attempt(_self: Link, _control: str, _message: bytes) -> mllp.Answer:
+        return answers.pop(0)
+
+    monkeypatch.setattr(Link, "_attempt", attempt)
+    assert (await Link("127.0.0.1", 9).send("C1", b"")).stored
+    assert not answers
+
+
+def test_it_reads_answers_in_the_character_set_of_the_hospital() -> None:
+    _, answer = mllp.read_acknowledgement("MSA|AE|C1|检验码错误\r".encode("gb18030"), "gb18030")
+    assert answer.text == "检验码错误"
+
+
 def test_an_answer_without_msa_is_none() -> None:
     with pytest.raises(mllp.AnswerError):
         mllp.read_acknowledgement(b"HTTP/1.1 400 Bad Request\r\r")
