@@ -39,7 +39,8 @@ def message_faults(source: Path) -> list[str]:
 
 
 def _parameters(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
+    """The names in braces; a parameter that is itself a text comes once for each language, as text and text_en."""
+    return {name.removesuffix("_en") for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def keys_used(source: Path) -> set[str]:

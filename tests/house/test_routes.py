@@ -50,5 +50,5 @@ def test_a_room_whose_route_names_no_permission_keeps_the_platform_from_starting
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(application, "_room_routes", lambda: [Route("/x", nothing)])
-    with pytest.raises(ValueError, match="names no permission: /x"):
+    with pytest.raises(TypeError, match="names no permission: /x"):
         application.route_table()

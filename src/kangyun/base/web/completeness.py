@@ -12,7 +12,7 @@ from kangyun.base.web.texts import phrases, text_problems
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ASKED = re.compile(r"""\b_\(\s*(["'])(?P<key>[a-z][\w.-]*)\1(?P<joined>\s*~)?""")
-_FUNCTIONS = {"message", "translate"}
+_FUNCTIONS = {"message", "translate", "MenuEntry", "FieldError", "Unreadable"}
 
 
 def catalogue_problems() -> list[str]:
@@ -52,7 +52,8 @@ def _asked_in_module(path: Path) -> Iterator[str]:
         return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and _called(node.func) in _FUNCTIONS:
-            yield from (key for argument in node.args[:2] if "." in (key := _beginning(argument)))
+            arguments = [*node.args[:2], *(keyword.value for keyword in node.keywords)]
+            yield from (key for argument in arguments if "." in (key := _beginning(argument)))
 
 
 def _beginning(argument: ast.expr) -> str:
