@@ -18,7 +18,7 @@ TIME_PATTERN = re.compile(TIME, re.ASCII)
 DATETIME_PATTERN = re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d))?)?(?:T(?:{TIME}(Z|[+-]\d\d:\d\d)?)?)?", re.ASCII)
 # A year (4 digits), month, day, hour, minute, second (2 each) and milliseconds (3): how precision() counts.
 DIGITS = (4, 2, 2, 2, 2, 2)
-# Clocks on Earth run from twelve hours behind to fourteen hours ahead of UTC (clause 6.2 of the specification of boundaries).
+# Clocks on Earth run from twelve hours behind to fourteen hours ahead of UTC.
 WEST, EAST = -12 * 60, 14 * 60
 NANOSECONDS = 1_000_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
