@@ -11,13 +11,19 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
+from kangyun.app.services import Services
+from kangyun.app.web import build
 from kangyun.base import clock
 from kangyun.base.database import Database, migrate
 from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
 from kangyun.base.settings import Settings
+from kangyun.commons.access import Gate
+from kangyun.commons.records import Store
+from tests.serving import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -79,6 +85,31 @@ async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
     connection = await asyncpg.connect(postgres.dsn("postgres"))
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def services(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """The opened parts of the platform over this file's database."""
+    store = Store(database)
+    settings = Settings(data=tmp_path_factory.mktemp("data"), max_body_bytes=1_000_000, slow_client_seconds=0.3)
+    return Services(settings, database, store, Gate(store))
+
+
+@pytest.fixture(scope="module")
+async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A client on this machine of the whole web application, without a network between them."""
+    transport = httpx.ASGITransport(build(services, {}), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://kangyun.test") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real platform in a process of its own, with its own database; each test file has one."""
+    running = Server(tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture

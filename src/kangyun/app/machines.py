@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 from starlette.requests import Request
@@ -81,14 +80,14 @@ class Machines:
             response = await self._answer(scope, request)
         except Exception as error:  # noqa: BLE001 - nothing that an endpoint raises may end the connection
             response = await self._tell(request, error)
+            if response.status_code == 405:  # noqa: PLR2004 - HTTP
+                response.headers["allow"] = _allowed(scope.get("route"))
         response.raw_headers.append((b"x-request-id", number.encode()))
         await response(scope, receive, send)
         self._count(scope, response.status_code, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, request: Request) -> Response:
         parts = scope["path"].split("/")[1:]
-        if any("%" in part for part in parts):
-            parts = [unquote(part) for part in parts]
         method: str = scope["method"]
         place, parameters = self._find(parts, method)
         route = place.methods.get("GET" if method == "HEAD" else method)
@@ -126,6 +125,11 @@ class Machines:
         meters[1].inc()
         if status >= 500 or seconds > _SLOW:
             log.info("http.request", method=key[0][:16], route=template, status=status, ms=round(seconds * 1000, 1))
+
+
+def _allowed(place: _Place | None) -> str:
+    methods = set(place.methods) if place else set[str]()
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set[str]())))
 
 
 def _places(routes: Iterable[GuardedRoute]) -> dict[int, list[_Place]]:

@@ -84,12 +84,13 @@ class _Session:
         """All resources of a resident's compartment and what they point to."""
         self._judge("search", None)
         pairs: Sequence[tuple[str, str]] | None = [*parse_qsl(query, keep_blank_values=True), ("_count", "1000")]
-        resources: list[dict[str, Any]] = []
+        resources: dict[tuple[str, str], dict[str, Any]] = {}
         while pairs:
             found = await self._inner.find(search.everything(patient_id, pairs, now=clock.now()))
-            resources += [row.resource for row in (*found.rows, *found.included)]
+            # What is pointed to comes again with every page that points to it.
+            resources |= {(row.type, row.id): row.resource for row in (*found.rows, *found.included)}
             pairs = found.next
-        return resources
+        return list(resources.values())
 
     def _judge(self, interaction: str, type_: str | None) -> None:
         if not may_touch(self.actor.role, interaction, type_):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +18,11 @@ from kangyun.base.fhir import definitions
 from kangyun.base.fhir import json as fhir_json
 
 Method = Literal["create", "update", "delete"]
+
+# Write.if_match: any version will do, but there must be one.
+ANY_VERSION = -1
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 @cache
@@ -51,6 +57,11 @@ def is_type(name: str) -> bool:
 def hash64(text: str) -> int:
     """The first 8 bytes of SHA-256 of the UTF-8 text, as a signed 64-bit number; PostgreSQL can compute the same."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+def is_id(text: str) -> bool:
+    """Whether the text keeps the rule of the FHIR type id."""
+    return _ID.fullmatch(text) is not None
 
 
 def key_of(type_: str, id_: str) -> int:
@@ -101,7 +112,8 @@ class Stored:
 class Write:
     """One wish to change: `condition` is the search of a conditional create, update or delete.
 
-    `if_match` is the version that must be current; 0 means that nothing may be there yet.
+    `if_match` is the version that must be current; 0 means that nothing may be there yet, ANY_VERSION that something
+    must be there.
     """
 
     method: Method

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,17 +10,14 @@ from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.fhir.validation import validate
 from kangyun.commons.records.decisions import index
-from kangyun.commons.records.model import key_of, type_code
+from kangyun.commons.records.model import is_id, key_of, type_code
 
 # The fields of the SQL type record_entry, in its order (migration 0102).
 Entry = tuple[Any, ...]
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-
-
 def check_id(id_: str) -> str:
     """The id, or Problem 400 when it breaks the rule of the FHIR type id."""
-    if not _ID.fullmatch(id_):
+    if not is_id(id_):
         raise refuse(400, "value", "records.bad-id")
     return id_
 

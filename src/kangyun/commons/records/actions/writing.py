@@ -7,7 +7,7 @@ conditional references are resolved, everything is validated and indexed, and on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,8 +19,8 @@ from kangyun.base.database import Connection
 from kangyun.base.errors import refuse
 from kangyun.commons.records.actions import entries
 from kangyun.commons.records.actions.references import conditional_references, resolve
-from kangyun.commons.records.model import Stored, Write, Written, hash64, new_id
-from kangyun.commons.records.queries import search
+from kangyun.commons.records.model import ANY_VERSION, Stored, Write, Written, hash64, key_of, new_id
+from kangyun.commons.records.queries import reading, search
 from kangyun.commons.records.queries.reading import sql
 
 
@@ -44,6 +44,9 @@ async def write(connection: Connection, writes: Sequence[Write], places: Sequenc
     if conditions:
         await connection.fetch(sql.lock, sorted({hash64(c) for c in conditions}))
     plans = [await _plan(connection, w) for w in writes]
+    for plan in plans:
+        if plan.write.if_match == ANY_VERSION:
+            await _pin(connection, plan)
     _refuse_doubles(plans)
     await _resolve_references(connection, plans)
     return await _commit(connection, plans, places)
@@ -74,7 +77,7 @@ async def _plan(connection: Connection, write: Write) -> _Plan:
         return _Plan(write, new_id(), dict(write.resource or {}))
     if write.method == "delete":
         id_ = match.id if match else write.id
-        return _Plan(write, id_ or "", None, nothing=id_ is None)
+        return _Plan(write, entries.check_id(id_) if id_ else "", None, nothing=id_ is None)
     return _plan_update(write, match)
 
 
@@ -86,6 +89,16 @@ def _plan_update(write: Write, match: Stored | None) -> _Plan:
         raise refuse(400, "invalid", "records.id-mismatch")
     resource["id"] = id_
     return _Plan(write, entries.check_id(str(id_)), resource)
+
+
+async def _pin(connection: Connection, plan: _Plan) -> None:
+    """If-Match: * becomes the version that is there; the lock keeps it until we have written."""
+    type_ = plan.write.type
+    await connection.fetch(sql.lock, [key_of(type_, plan.id)])
+    current = await reading.read(connection, type_, plan.id)
+    if current is None or current.deleted:
+        raise refuse(412, "conflict", "records.nothing-there")
+    plan.write = replace(plan.write, if_match=current.version)
 
 
 def _condition(write: Write) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kangyun.base.errors import operation_outcome, refuse
+from kangyun.base.errors import Issue, operation_outcome, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.decisions.subset import check_summary, subset
@@ -36,7 +37,6 @@ def type_of(request: Request) -> str:
 
 async def read(request: Request) -> Response:
     """GET [base]/Type/id."""
-    wire.check_accept(request)
     type_ = type_of(request)
     stored = _present(await caller(request).fetch(type_, request.path_params["id"]), type_)
     if wire.not_modified(request, stored):
@@ -48,7 +48,7 @@ async def vread(request: Request) -> Response:
     """GET [base]/Type/id/_history/version."""
     type_ = type_of(request)
     text = request.path_params["version"]
-    if not text.isdigit() or len(text) > 9:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
         raise refuse(404, "not-found", "records.not-found", type=type_)
     stored = await caller(request).fetch_version(type_, request.path_params["id"], int(text))
     return _shown(request, _present(stored, type_))
@@ -121,10 +121,15 @@ def shaped(content: bytes, request: Request) -> bytes:
     """Apply _summary, _elements and _pretty of a single read."""
     query = request.query_params
     summary = check_summary(query["_summary"]) if "_summary" in query else None
-    elements = frozenset(filter(None, query.get("_elements", "").split(",")))
+    elements = chosen(query.multi_items())
     if summary not in {None, "false"} or elements:
         content = fhir_json.dumps(subset(fhir_json.loads(content), summary, elements))
     return pretty(content, request)
+
+
+def chosen(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The names in _elements, however often it stands there."""
+    return frozenset(part for name, value in pairs if name == "_elements" for part in value.split(",") if part)
 
 
 def pretty(content: bytes, request: Request) -> bytes:
@@ -145,14 +150,14 @@ async def _body(request: Request, type_: str) -> dict[str, Any]:
 
 
 def _answer(request: Request, written: Written) -> Response:
-    wanted = wire.prefer(request).get("return", "representation")
+    wanted = wire.prefer(request).get("return", "representation").lower()
     headers = {"location": wire.location(wire.base_url(request), written), "etag": f'W/"{written.version}"'}
     if written.stored:
         headers |= wire.stored_headers(written.stored)
     if wanted == "minimal" or written.stored is None:
         return Response(status_code=written.status, headers=headers)
     if wanted == "operationoutcome":
-        content = fhir_json.dumps(operation_outcome([], wire.language(request)) | {"issue": [
-            {"severity": "information", "code": "informational", "diagnostics": "records.stored"}]})
+        stored = Issue("informational", "records.stored", severity="information")
+        content = fhir_json.dumps(operation_outcome([stored], wire.language(request)))
         return wire.json_response(content, written.status, headers)
     return wire.json_response(written.stored.json(), written.status, headers)

@@ -24,7 +24,6 @@ _DEFINITION = "http://hl7.org/fhir/OperationDefinition"
 
 async def metadata(request: Request) -> Response:
     """GET [base]/metadata."""
-    wire.check_accept(request)
     statement = _statement() | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
     statement["implementation"] = {"description": "Kangyun 康云", "url": wire.base_url(request)}
     return wire.json_response(pretty(fhir_json.dumps(statement), request))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kangyun.base.web import route
 from kangyun.base.web.routing import GuardedRoute
-from kangyun.commons.records.api import bundles, interactions, operations, searching
+from kangyun.commons.records.api import bundles, interactions, operations, searching, wire
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -45,5 +46,16 @@ def routes() -> list[GuardedRoute]:
         ("POST", "/fhir/", bundles.post_bundle, _WRITE),
         ("GET", "/fhir/", searching.search_all, _READ),
     ]
-    return [route(path, act, permission=permission, methods=methods.split())
+    return [route(path, _in_json(act), permission=permission, methods=methods.split())
             for methods, path, act, permission in table]
+
+
+def _in_json(act: Endpoint) -> Endpoint:
+    """The endpoint for callers who take JSON; the others are refused before anything happens."""
+
+    @wraps(act)
+    async def answer(request: Request) -> Response:
+        wire.check_accept(request)
+        return await act(request)
+
+    return answer

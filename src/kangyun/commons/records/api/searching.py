@@ -14,7 +14,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Issue, operation_outcome, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.api import wire
-from kangyun.commons.records.api.interactions import caller, limits, pretty, type_of
+from kangyun.commons.records.api.interactions import caller, chosen, limits, pretty, type_of
 from kangyun.commons.records.decisions.subset import check_summary, subset
 from kangyun.commons.records.model import HistoryPage, Stored
 from kangyun.commons.records.queries import search
@@ -64,7 +64,6 @@ async def _form(request: Request) -> Pairs:
 
 
 async def _search(request: Request, type_: str | None, pairs: Pairs) -> Response:
-    wire.check_accept(request)
     content = await search_bundle(request, caller(request), type_, pairs)
     return wire.json_response(pretty(content, request))
 
@@ -78,7 +77,7 @@ async def search_bundle(request: Request, session: Any, type_: str | None, pairs
     strict = wire.prefer(request).get("handling") == "strict"
     query = search.parse(type_, pairs, strict=strict, now=clock.now())
     result = await session.find(query)
-    elements = frozenset(filter(None, shape.get("_elements", "").split(",")))
+    elements = chosen(pairs)
     address = f"{wire.base_url(request)}/{type_}" if type_ else wire.base_url(request)
     return _searchset(request, address, query, result, (summary, elements))
 
@@ -175,7 +174,7 @@ def _history_page(pairs: Pairs) -> dict[str, Any]:
 
 
 def _number(name: str, value: str) -> int:
-    if not value.isdigit() or len(value) > 9:
+    if not (value.isascii() and value.isdigit()) or len(value) > 9:
         raise refuse(400, "value", "records.bad-parameter", name=name)
     return int(value)
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
-from kangyun.commons.records.model import Stored, Written
+from kangyun.commons.records.model import ANY_VERSION, Stored, Written
 
 MEDIA = "application/fhir+json; charset=utf-8"
 
@@ -83,7 +83,7 @@ async def resource(request: Request, limits: Limits) -> dict[str, Any]:
 
 def check_accept(request: Request) -> None:
     """Refuse with 406 what we cannot write: everything but JSON."""
-    wanted = request.query_params.get("_format")
+    wanted = request.query_params.get("_format") if b"_format" in request.scope["query_string"] else None
     accepted = [wanted] if wanted else request.headers.get("accept", "*/*").split(",")
     kinds = {kind.partition(";")[0].strip().lower().replace(" ", "+") for kind in accepted}
     if not kinds & (_JSON | {"json", "", "text/html"}):
@@ -99,13 +99,13 @@ def prefer(request: Request) -> Mapping[str, str]:
 def if_match(request: Request) -> int | None:
     """The version of If-Match, or None; raises Problem 400 when it cannot be read."""
     text = request.headers.get("if-match")
-    if text is None or text.strip() == "*":
-        return None
-    return etag_version(text)
+    return None if text is None else etag_version(text)
 
 
 def etag_version(text: str) -> int:
-    """The version in an entity tag such as W/"3"."""
+    """The version in an entity tag such as W/"3"; * is any version."""
+    if text.strip() == "*":
+        return ANY_VERSION
     match = _ETAG.fullmatch(text.strip())
     if not match:
         raise refuse(400, "value", "records.bad-if-match")

@@ -12,7 +12,7 @@ import msgspec
 
 from kangyun.base.database import Connection, queries
 from kangyun.base.errors import refuse
-from kangyun.commons.records.model import HistoryPage, Stored, key_of, type_code, type_name
+from kangyun.commons.records.model import HistoryPage, Stored, is_id, key_of, type_code, type_name
 
 sql = queries("kangyun.commons.records", "queries/store.sql")
 
@@ -23,6 +23,8 @@ _LAST = 2**31 - 1
 
 async def read(connection: Connection, type_: str, id_: str) -> Stored | None:
     """The current version, which may be a deleted one; None when there never was one."""
+    if not is_id(id_):
+        return None
     row = await connection.fetchrow(sql.read, key_of(type_, id_), id_)
     return None if row is None else Stored(type_, id_, *row)
 
@@ -57,6 +59,8 @@ async def versions(
 async def _of_one(
     connection: Connection, type_: str, id_: str, page: Mapping[str, Any], count: int
 ) -> HistoryPage:
+    if not is_id(id_):
+        raise refuse(404, "not-found", "records.not-found", type=type_)
     key = key_of(type_, id_)
     since: datetime = page.get("since") or _FAR_PAST
     begin, end = page.get("at") or (since, _FAR_FUTURE)
