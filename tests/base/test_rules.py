@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from kangyun.app.services import open_services
 from kangyun.base import rules
+from kangyun.base.database import Database
 from kangyun.base.rules import RuleError
+from kangyun.base.settings import Settings
 
 RULE = """
 rule: demo_room.limit
@@ -68,6 +71,19 @@ def test_a_regions_file_of_the_same_name_wins(tmp_path: Path) -> None:
     rules.use_region(region)
     rule = rules.load(PACKAGE, "limit.yaml")
     assert (rule.value, rule.regional) == (125, True)
+
+
+async def test_the_platform_uses_the_rules_of_its_region(database: Database, tmp_path: Path) -> None:
+    package, name = "kangyun.commons.access", "roles.yaml"
+    theirs = tmp_path / "east" / "rules" / rules.override_path(package, name)
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(rules.load(package, name).file.read_text("utf-8"), "utf-8")
+    services = await open_services(
+        Settings(database_url=database.dsn, region_rules=str(tmp_path), region="east", database_pool=2),
+    )
+    assert rules.load(package, name).regional
+    await services.database.close()
+    rules.use_region(None)
 
 
 @pytest.mark.usefixtures("room")

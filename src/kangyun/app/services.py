@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from kangyun.base import database as databases
+from kangyun.base import rules
 from kangyun.base.database import Database
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
@@ -23,8 +25,9 @@ class Services:
 
 async def open_services(settings: Settings) -> Services:
     """Open the database, bring it up to date, and put store and gate on it."""
+    rules.use_region(Path(settings.region_rules) / settings.region / "rules")
     database = await Database.open(settings)
-    async with database.pool.acquire() as connection:
-        await databases.migrate(connection)  # pyright: ignore[reportArgumentType] - a pool's proxy speaks the same
+    async with database.connection() as connection:
+        await databases.migrate(connection)
     store = Store(database)
     return Services(settings, database, store, Gate(store))

@@ -34,7 +34,7 @@ _LONG_NUMBER = re.compile(r"\d{9,}[Xx]?")
 _LARGEST_COUNT = 10**10
 
 _IDS = """
-    actor change control handle id job key message migration node process reaction request resident seq sender
+    actor change control handle id job key message migration node number process reaction request resident seq sender
     session task thread trace user version worker
 """
 _CODES = """
