@@ -30,7 +30,6 @@ import uvloop
 import client
 import population
 from kangyun.base import clock
-from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
 from kangyun.commons.records.actions import entries
 from kangyun.commons.records.model import key_of, new_id
@@ -115,22 +114,20 @@ async def copy_floor(dsn: str, source: Path) -> float:
 
 async def floor_of(dsn: str, work: Callable[[Any], Awaitable[Any]], seconds: float) -> float:
     """How often a second `work(connection)` runs on as many connections as there are clients."""
-    pool = await open_pool(dsn, CLIENTS, 60)
     count = 0
 
     async def one_client(until: float) -> None:
         nonlocal count
-        async with pool.acquire() as connection:
+        connection = await asyncpg.connect(dsn)
+        await work(connection)
+        while time.perf_counter() < until:
             await work(connection)
-            while time.perf_counter() < until:
-                await work(connection)
-                count += 1
+            count += 1
+        await connection.close()
 
     began = time.perf_counter()
     await asyncio.gather(*(one_client(began + seconds) for _ in range(CLIENTS)))
-    rate = count / (time.perf_counter() - began)
-    await pool.close()
-    return rate
+    return count / (time.perf_counter() - began)
 
 
 def numbers(limit: int) -> Iterator[int]:

@@ -78,7 +78,7 @@ async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
     await connection.execute("SELECT pg_advisory_lock(2)")
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE template_kangyun STRATEGY FILE_COPY")
     await connection.close()
-    pool = await open_pool(postgres.dsn(name), 8, 30)
+    pool = open_pool(postgres.dsn(name), 8, 30)
     database = Database(postgres.dsn(name), pool, None)
     yield database
     await database.close()

@@ -22,5 +22,4 @@ def now() -> datetime:
 
 def instant(moment: datetime) -> str:
     """Write a moment as a FHIR instant, for example 2026-11-22T08:00:00.123Z."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

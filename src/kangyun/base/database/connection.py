@@ -11,11 +11,11 @@ from typing import TypeAlias
 import asyncpg
 
 from kangyun.base.database.embedded import EmbeddedServer, watch
+from kangyun.base.database.pool import Pool
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.settings import Settings
 
-# asyncpg hands out proxies from a pool; both speak the same.
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 AWAY = (
     asyncpg.PostgresConnectionError,
@@ -38,7 +38,7 @@ class Lease:
 
     __slots__ = ("_connection", "_pool")
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connection: Connection | None = None
 
@@ -53,10 +53,8 @@ class Lease:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Give it back."""
         assert self._connection is not None
-        try:
-            await self._pool.release(self._connection)  # pyright: ignore[reportArgumentType]
-        except AWAY:
-            self._connection.terminate()
+        # A statement that was cancelled half-way leaves the protocol in the middle of an answer.
+        self._pool.release(self._connection, spoilt=isinstance(error, asyncio.CancelledError | TimeoutError))
         if error is not None:
             told = _problem(error)
             if told:
@@ -77,7 +75,7 @@ class Database:
     """The database of one process."""
 
     def __init__(
-        self, dsn: str, pool: asyncpg.Pool[asyncpg.Record], server: EmbeddedServer | None, *,
+        self, dsn: str, pool: Pool, server: EmbeddedServer | None, *,
         started: bool = False,
     ) -> None:
         self.dsn = dsn
@@ -96,7 +94,7 @@ class Database:
             started = await asyncio.to_thread(server.ensure_running)
             await _create_database(server, "kangyun")
             dsn = server.dsn()
-        pool = await open_pool(dsn, settings.database_pool, settings.statement_seconds)
+        pool = open_pool(dsn, settings.database_pool, settings.statement_seconds)
         return cls(dsn, pool, server, started=started)
 
     def connection(self) -> Lease:
@@ -124,11 +122,10 @@ class Database:
             await asyncio.to_thread(self.server.stop)
 
 
-async def open_pool(dsn: str, size: int, statement_seconds: float) -> asyncpg.Pool[asyncpg.Record]:
+def open_pool(dsn: str, size: int, statement_seconds: float) -> Pool:
     """A pool whose searches are planned with their values: the frequency of a token decides the plan."""
-    return await asyncpg.create_pool(
-        dsn, min_size=0, max_size=size, reset=_reset, max_inactive_connection_lifetime=0,
-        command_timeout=statement_seconds + 5,
+    return Pool(
+        dsn, size, timeout=10, command_timeout=statement_seconds + 5,
         server_settings={
             "application_name": "kangyun",
             "plan_cache_mode": "force_custom_plan",
@@ -137,12 +134,6 @@ async def open_pool(dsn: str, size: int, statement_seconds: float) -> asyncpg.Po
             "timezone": "UTC",
         },
     )
-
-
-async def _reset(connection: Connection) -> None:
-    """Asyncpg's own reset costs a round trip a request (-40 % reads); an open transaction is all we could leave."""
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
 
 
 async def _create_database(server: EmbeddedServer, name: str) -> None:

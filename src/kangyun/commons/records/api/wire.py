@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -44,7 +45,7 @@ def language(request: Request) -> str:
 def base_url(request: Request) -> str:
     """The address of the API as this caller sees it, without a slash at the end."""
     public = request.app.state.settings.public_url if hasattr(request.app.state, "settings") else ""
-    root = public.rstrip("/") or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+    root = public.rstrip("/") or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
     return f"{root}/fhir"
 
 
@@ -84,10 +85,14 @@ async def resource(request: Request, limits: Limits) -> dict[str, Any]:
 def check_accept(request: Request) -> None:
     """Refuse with 406 what we cannot write: everything but JSON."""
     wanted = request.query_params.get("_format") if b"_format" in request.scope["query_string"] else None
-    accepted = [wanted] if wanted else request.headers.get("accept", "*/*").split(",")
-    kinds = {kind.partition(";")[0].strip().lower().replace(" ", "+") for kind in accepted}
-    if not kinds & (_JSON | {"json", "", "text/html"}):
+    if not _acceptable(wanted or request.headers.get("accept", "*/*")):
         raise refuse(406, "not-supported", "base.not-acceptable")
+
+
+@lru_cache(maxsize=256)
+def _acceptable(accepted: str) -> bool:
+    kinds = {kind.partition(";")[0].strip().lower().replace(" ", "+") for kind in accepted.split(",")}
+    return bool(kinds & (_JSON | {"json", "", "text/html"}))
 
 
 def prefer(request: Request) -> Mapping[str, str]:
@@ -119,7 +124,12 @@ def json_response(content: bytes, status: int = 200, headers: Mapping[str, str] 
 
 def stored_headers(stored: Stored) -> dict[str, str]:
     """ETag and Last-Modified of a version."""
-    return {"etag": stored.etag, "last-modified": format_datetime(stored.updated.astimezone(UTC), usegmt=True)}
+    return {"etag": stored.etag, "last-modified": _http_time(int(stored.updated.timestamp()))}
+
+
+@lru_cache(maxsize=256)
+def _http_time(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def location(base: str, written: Written) -> str:
