@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from decimal import Decimal
@@ -21,7 +22,7 @@ EVERY = 25
 def by_index(expression: str, resource: dict[str, Any]) -> Counter[str] | None:
     """Typed values by the index's paths; None where these judge values later or are no plain paths."""
     try:
-        found = paths.follow(expression, paths.Path((), resource["resourceType"]))
+        found = followed(expression, resource["resourceType"])
     except paths.UnknownShapeError:
         return None
     if any(one.target or any(isinstance(step, paths.Guard) for step in one.steps) for one in found):
@@ -29,8 +30,12 @@ def by_index(expression: str, resource: dict[str, Any]) -> Counter[str] | None:
     return Counter(str((one.type, value)) for one in found for value in tree.values(one, resource) if value is not None)
 
 
+compiled = functools.cache(compile_fast)
+followed = functools.cache(lambda expression, name: paths.follow(expression, paths.Path((), name)))
+
+
 def by_fhirpath(expression: str, resource: dict[str, Any]) -> Counter[str]:
-    return Counter(map(str, compile_fast(expression, resource["resourceType"])(resource)))
+    return Counter(map(str, compiled(expression, resource["resourceType"])(resource)))
 
 
 @pytest.mark.skipif(not EXAMPLES.exists(), reason="the official examples are not installed (make setup)")

@@ -31,6 +31,9 @@ def equal(left: Sequence[Item], right: Sequence[Item]) -> bool | None:
 def equal_items(left: Item, right: Item) -> bool | None:
     """Whether two items are equal; None when it cannot be known."""
     one, other = system(left), system(right)
+    if _valueless(one) is not _valueless(other):
+        # A primitive that has only extensions (why its value is absent) may have any value.
+        return None
     if isinstance(one, Temporal) and isinstance(other, Temporal):
         if isinstance(one, Time) is not isinstance(other, Time):
             return False
@@ -43,6 +46,10 @@ def equal_items(left: Item, right: Item) -> bool | None:
     if type(one) is Node and type(other) is Node:
         return one.value == other.value and (one.value is not None or one.extra == other.extra)
     return bool(one == other)
+
+
+def _valueless(value: Item) -> bool:
+    return type(value) is Node and value.value is None
 
 
 def as_quantity(value: Item) -> Quantity | None:

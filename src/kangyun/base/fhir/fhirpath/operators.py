@@ -107,7 +107,9 @@ def _in(left: Evaluate, right: Evaluate) -> Evaluate:
         items = left(frame)
         if len(items) > 1:
             raise FhirPathError("the member must be a single value")
-        return [key(items[0]) in {key(item) for item in right(frame)}] if items else []
+        if not items or singleton(items) is None:
+            return []
+        return [key(items[0]) in {key(item) for item in right(frame)}]
 
     return run
 

@@ -89,12 +89,13 @@ SYSTEM_NAMES: dict[type, str] = {
 
 
 def singleton(items: Sequence[Item], what: str = "the operand") -> Item | None:
-    """The only item as a system value where it has one; None for an empty collection."""
+    """The only item as a system value where it has one; None for an empty collection or a primitive without a value."""
     if not items:
         return None
     if len(items) > 1:
         raise FhirPathError(f"{what} must be a single value, not {len(items)}")
-    return system(items[0])
+    value = system(items[0])
+    return None if type(value) is Node and value.value is None else value
 
 
 def truth(items: Sequence[Item]) -> bool | None:

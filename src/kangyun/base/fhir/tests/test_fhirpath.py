@@ -94,6 +94,17 @@ def test_it_sees_a_primitive_that_has_only_extensions() -> None:
     assert answer("gender.extension.value", PATIENT) == ["unknown"]
 
 
+def test_it_leaves_a_comparison_open_with_a_primitive_whose_value_is_absent() -> None:
+    for expression in (
+        "gender = 'female'",
+        "gender != 'female'",
+        "gender.startsWith('f')",
+        "gender in ('male' | 'female')",
+    ):
+        assert answer(expression, PATIENT) == [], expression
+        assert compile_invariant(expression, "Patient")(PATIENT), expression
+
+
 def test_it_keeps_decimals_exact() -> None:
     assert answer("value.value.toString()", OBSERVATION) == ["5.60"]
     assert answer("0.1 + 0.2 = 0.3") == [True]

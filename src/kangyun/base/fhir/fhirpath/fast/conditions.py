@@ -93,7 +93,7 @@ class Conditions:
             case Call():
                 return self._call(syntax, here)
             case _:
-                return as_truth([one.seen for one in self.branches.of(syntax, here)])
+                return as_truth([one.run for one in self.branches.of(syntax, here)])
 
     def _call(self, call: Call, here: str) -> Test:
         match call.name, call.arguments:
@@ -117,7 +117,7 @@ class Conditions:
                 inner = Call(call.position, call.target, "extension", call.arguments)
                 return presence(self.branches.of(inner, here), found=True)
             case _:
-                return as_truth([one.seen for one in self.branches.of(call, here)])
+                return as_truth([one.run for one in self.branches.of(call, here)])
 
     def _sources(self, call: Call, here: str) -> list[Branch]:
         return [Branch(here, itself, itself)] if call.target is None else self.branches.of(call.target, here)
