@@ -45,10 +45,11 @@ def postgres(worker_id: str, testrun_uid: str) -> Iterator[EmbeddedServer]:
     server = EmbeddedServer(folder, "128MB")
     server.ensure_running()
     _make_template(server)
-    mark = folder / f"user-{worker_id}"
+    # Two conftest files define this fixture, so one process may use the server twice.
+    mark = folder / f"user-{worker_id}-{uuid.uuid4().hex}"
     mark.touch()
     yield server
-    mark.unlink()
+    mark.unlink(missing_ok=True)
     if not any(folder.glob("user-*")):
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
