@@ -23,6 +23,9 @@ class MenuEntry:
     about: str | None = None
 
 
+_START = MenuEntry("web.start.title", "/", "home", order=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Shell:
     """What every page shows around its content; the app puts one into ``app.state.shell``."""
@@ -34,7 +37,7 @@ class Shell:
 
 def shell(entries: Iterable[MenuEntry], *, search: str | None = None, region: dict[str, str] | None = None) -> Shell:
     """Order the menu entries of all rooms into one shell; ``search`` is the page that takes ``?q=`` from the top bar."""
-    ordered = tuple(sorted(entries, key=lambda entry: (entry.order, entry.path)))
+    ordered = tuple(sorted([_START, *entries], key=lambda entry: (entry.order, entry.path)))
     return Shell(ordered, search, region) if region else Shell(ordered, search)
 
 
@@ -44,6 +47,6 @@ def shell_of(request: Request) -> Shell:
 
 
 def current(entries: Iterable[MenuEntry], path: str) -> MenuEntry | None:
-    """Find the entry whose address is the longest beginning of ``path``."""
-    inside = [entry for entry in entries if path == entry.path or path.startswith(entry.path.rstrip("/") + "/")]
+    """Find the entry whose address is the longest beginning of ``path``; the start page begins only itself."""
+    inside = [entry for entry in entries if path == entry.path or (entry.path != "/" and path.startswith(entry.path.rstrip("/") + "/"))]
     return max(inside, key=lambda entry: len(entry.path), default=None)

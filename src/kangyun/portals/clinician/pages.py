@@ -68,6 +68,7 @@ async def record(request: Request) -> Response:
         return await _trends(request, who)
     everything = await queries.record(handle, who.id, dict.fromkeys((*timeline.TYPES, *_SUMMARY)) if part is None else timeline.TYPES)
     names = await queries.names(handle, everything)
+    names |= await queries.senders(handle, [one for one in everything if one["resourceType"] == "AllergyIntolerance"])
     told = _timeline(request, who, everything, names)
     if part in {"timeline", "older"}:
         return web.render(request, "clinician/record.html", block=part, who=who, **told)

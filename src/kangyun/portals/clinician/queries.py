@@ -95,6 +95,19 @@ async def names(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
     return names_of(resource for found in lists for resource in found)
 
 
+async def senders(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
+    """Learn from Provenance which institution sent resources that do not say so themselves: reference -> its name."""
+    wanted = [f"{one['resourceType']}/{one['id']}" for one in resources]
+    if not wanted:
+        return {}
+    page = await handle.search("Provenance", [("target", ",".join(wanted[:_FEW])), ("_count", _PAGE)])
+    found: dict[str, str] = {}
+    for one in page.resources:
+        who = next((agent["who"].get("display", "") for agent in one.get("agent", []) if "who" in agent), "")
+        found.update({target["reference"]: who for target in one.get("target", []) if who and target.get("reference") in wanted})
+    return found
+
+
 async def binary(handle: Handle, url: str) -> Node | None:
     """Read the Binary that an attachment points to, when it is one of ours."""
     kind, _, found = url.partition("/")

@@ -15,12 +15,17 @@ _QUALIFIER = re.compile(r" \((disorder|finding|procedure|situation|observable en
 
 
 def concept(node: Node | None, language: str) -> str:
-    """Name a CodeableConcept: its own text first, or a coding's display in the reader's language."""
-    if not node:
-        return ""
-    given = [node.get("text"), *(coding.get("display") for coding in node.get("coding", []))]
-    candidates = [text for text in given if text] + [coding["code"] for coding in node.get("coding", []) if coding.get("code")]
-    return _QUALIFIER.sub("", preferred(candidates, language))
+    """Name a CodeableConcept: its own text first, or a coding's display in the reader's language, at worst its code."""
+    codes = [coding["code"] for coding in (node or {}).get("coding", []) if coding.get("code")]
+    return words(node, language) or next(iter(codes), "")
+
+
+def words(node: Node | None, language: str) -> str:
+    """Name a CodeableConcept by words only; empty where it is but a code."""
+    codings = (node or {}).get("coding", [])
+    codes = {coding.get("code") for coding in codings}
+    given = [(node or {}).get("text"), *(coding.get("display") for coding in codings)]
+    return _QUALIFIER.sub("", preferred((text for text in given if text and text not in codes), language))
 
 
 def is_chinese(text: str) -> bool:
@@ -92,26 +97,34 @@ def names_of(resources: Iterable[Node]) -> dict[str, str]:
 
 
 def source_of(resource: Node, names: Names, encounters: Mapping[str, Node] | None = None) -> str:
-    """Name the institution that a resource comes from: its own statement first, else the visit it belongs to."""
-    for statement in _statements(resource):
-        name = referred(statement, names)
-        if name and not str(statement.get("reference", "")).startswith(("Practitioner/", "PractitionerRole/")):
-            return name
+    """Name the institution that a resource comes from: its own statement, its visit's, the message that brought it, or who did it.
+
+    ``names`` may hold the institution of a resource itself, learnt from its Provenance.
+    """
+    stated = [(one, referred(one, names)) for one in _statements(resource)]
+    institutions = [name for one, name in stated if name and _is_institution(one)]
+    if institutions:
+        return institutions[0]
     visit = (encounters or {}).get((resource.get("encounter") or {}).get("reference", ""))
-    return source_of(visit, names) if visit is not None and visit is not resource else ""
+    from_visit = source_of(visit, names) if visit is not None and visit is not resource else ""
+    own = names.get(f"{resource['resourceType']}/{resource.get('id')}", "")
+    return from_visit or own or next((name for _, name in stated if name), "")
+
+
+def _is_institution(reference: Node) -> bool:
+    return reference.get("type") == "Organization" or str(reference.get("reference", "")).startswith("Organization/")
 
 
 def _statements(resource: Node) -> Iterator[Node]:
     for key in ("serviceProvider", "custodian", "managingOrganization"):
         if key in resource:
-            yield resource[key]
+            yield {**resource[key], "type": "Organization"}
     performers = resource.get("performer", [])
     for performer in performers if isinstance(performers, list) else [performers]:
         if "onBehalfOf" in performer:
             yield performer["onBehalfOf"]
         yield performer.get("actor", performer)
-    for author in resource.get("author", []):
-        yield author
+    yield from resource.get("author", [])
 
 
 def first(resource: Node, *keys: str) -> str:

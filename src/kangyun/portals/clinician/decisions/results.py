@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,19 +19,31 @@ _MARKS = {
 }
 """HL7 v3 ObservationInterpretation, as far as it says high, low or abnormal."""
 
+CATEGORIES = ("laboratory", "vital-signs", "exam", "imaging", "survey", "social-history")
+"""Codes of FHIR observation-category, in the order of the table."""
+
 _LONGEST = 7
+_BRACKETS = re.compile(r"[\[\]{}]")
+_POWER = re.compile(r"10[*^](\d+)")
+_SQUARE = re.compile(r"\b([cdm]?m)([23])\b")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SECONDS_PER_DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measured thing; ``number`` is ``None`` for words, ``mark`` is high, low, abnormal or empty."""
+    """One measured thing.
+
+    ``number`` is ``None`` for words, ``unit`` is written for people, ``scale`` its UCUM code, by which values are
+    comparable; ``mark`` is high, low, abnormal or empty.
+    """
 
     code: str
     name: str
     shown: str
     number: float | None
     unit: str
+    scale: str
     low: float | None
     high: float | None
     range: str
@@ -81,6 +94,7 @@ def _result(part: Node, language: str, when: str, source: str, category: str) ->
     low, high, text = _range(part)
     return Result(
         code=code_of(part.get("code", {})), name=concept(part.get("code"), language), shown=shown, number=number, unit=unit,
+        scale=part.get("valueQuantity", {}).get("code") or unit,
         low=low, high=high, range=text, mark=_mark(part, number, low, high), when=when, source=source, category=category,
     )
 
@@ -111,16 +125,17 @@ def number_text(value: float | Decimal) -> str:
 
 
 def unit_text(unit: str) -> str:
-    """Write UCUM units as people read them: no braces or brackets, × for powers of ten."""
-    plain = unit.replace("[Hg]", "Hg").replace("{", "").replace("}", "").replace("[", "").replace("]", "")
-    return plain.replace("10*", "10^").replace("10^9", "10⁹").replace("10^12", "10¹²").replace("10^3", "10³").replace("Cel", "℃")
+    """Write a UCUM unit as people read it: ``10*9/L`` as 10⁹/L, ``kg/m2`` as kg/m², ``mm[Hg]`` as mmHg."""
+    plain = _BRACKETS.sub("", unit).replace("_", " ").replace("Cel", "℃")
+    plain = _POWER.sub(lambda match: "10" + match[1].translate(_RAISED), plain)
+    return _SQUARE.sub(lambda match: match[1] + match[2].translate(_RAISED), plain).replace("umol", "μmol").replace("uL", "μL")
 
 
 def _range(part: Node) -> tuple[float | None, float | None, str]:
     for one in part.get("referenceRange", []):
         low, high = _limit(one.get("low")), _limit(one.get("high"))
         if low is not None or high is not None or one.get("text"):
-            return low, high, one.get("text") or _written_range(one)
+            return low, high, _written_range(one) if low is not None or high is not None else one["text"]
     return None, None, ""
 
 
@@ -143,15 +158,26 @@ def _mark(part: Node, number: float | None, low: float | None, high: float | Non
     return "low" if number is not None and low is not None and number < low else ""
 
 
+def is_abnormal(observation: Node) -> bool:
+    """Say whether any value of an observation is marked, without naming anything."""
+    return any(_mark(part, *_number_and_range(part)) for part in [observation, *observation.get("component", [])])
+
+
+def _number_and_range(part: Node) -> tuple[float | None, float | None, float | None]:
+    value = part.get("valueQuantity", {}).get("value")
+    low, high, _ = _range(part)
+    return (None if value is None else float(value)), low, high
+
+
 def trends(everything: Iterable[Result]) -> list[Trend]:
-    """Group numbers of one code and unit into trends: what is abnormal now first, then what was measured last."""
+    """Group numbers of one code and unit into trends: what is abnormal now first, then what once was, then the rest."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in everything:
         if result.number is not None and moment(result.when):
-            groups.setdefault((result.code, result.unit), []).append(result)
+            groups.setdefault((result.code, result.scale), []).append(result)
     made = [_trend(group) for group in groups.values() if len(group) > 1]
     made.sort(key=lambda trend: str(moment(trend.latest.when)), reverse=True)
-    return sorted(made, key=lambda trend: not trend.latest.mark)
+    return sorted(made, key=lambda trend: (not trend.latest.mark, not any(result.mark for result in trend.results)))
 
 
 def _trend(newest_first: list[Result]) -> Trend:
@@ -172,12 +198,15 @@ def seconds(result: Result) -> float:
     return when.timestamp() if when else 0.0
 
 
-def latest(everything: Iterable[Result]) -> list[Result]:
-    """Keep the newest result of every code, abnormal ones first, then by name."""
+def latest(everything: Iterable[Result]) -> list[tuple[str, list[Result]]]:
+    """Keep the newest result of every code, by category, abnormal ones first."""
     newest: dict[str, Result] = {}
     for result in everything:
         newest.setdefault(result.code, result)
-    return sorted(newest.values(), key=lambda result: (not result.mark, result.category, result.name))
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(newest.values(), key=lambda result: (not result.mark, result.name)):
+        groups.setdefault(result.category if result.category in CATEGORIES else "other", []).append(result)
+    return sorted(groups.items(), key=lambda group: (*CATEGORIES, "other").index(group[0]))
 
 
 def chart_data(trend: list[Result]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, preferred, source_of
@@ -15,7 +15,11 @@ _PLAIN_TEXT = ("text/plain", "text/markdown")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a list; ``active`` ones stand first, ``severe`` ones are marked, ``count`` is how often it was stated."""
+    """One line of a list.
+
+    ``active`` ones stand first, ``severe`` ones are marked; ``count`` is how often it was stated, and ``key`` the name by
+    which statements of different hospitals are the same one.
+    """
 
     text: str
     detail: str
@@ -25,6 +29,7 @@ class Line:
     active: bool
     severe: bool = False
     count: int = 1
+    key: str = ""
 
 
 def _code(resource: Node, key: str) -> str:
@@ -36,24 +41,41 @@ def _merged(lines: Iterable[Line]) -> list[Line]:
     """Put the same statement of several visits into one line: the newest one, with how often it was made."""
     found: dict[tuple[str, bool], Line] = {}
     for line in sorted(lines, key=lambda line: line.when, reverse=True):
-        known = found.get((line.text, line.active))
-        newest = known or line
-        count = known.count + 1 if known else 1
-        found[line.text, line.active] = Line(newest.text, newest.detail, newest.when, newest.until, newest.source, newest.active, newest.severe, count)
+        known = found.get((line.key, line.active))
+        merged = replace(known, count=known.count + 1, severe=known.severe or line.severe) if known else line
+        found[line.key, line.active] = merged
     return sorted(found.values(), key=lambda line: not line.active)
 
 
 def problems(conditions: Iterable[Node], names: Names, language: str, visits: Mapping[str, Node]) -> list[Line]:
-    """List diagnoses: what is active first, then what is over; refuted and erroneous ones are left out."""
-    lines = [
-        Line(
-            text=concept(one.get("code"), language), detail="", when=first(one, "onsetDateTime", "onsetPeriod", "recordedDate"),
-            until=first(one, "abatementDateTime"), source=source_of(one, names, visits), active=_code(one, "clinicalStatus") in _ACTIVE,
-        )
-        for one in conditions
-        if _code(one, "verificationStatus") not in {"refuted", "entered-in-error"}
-    ]
-    return _merged(line for line in lines if line.text)
+    """List diagnoses: what is active first, then what is over; refuted and erroneous ones are left out.
+
+    Hospitals never close the diagnosis of a visit. One that was made in a single visit is therefore listed as past, and
+    so is a mere reason for contact such as a check-up (ICD-10 chapter XXI, codes Z00-Z99).
+    """
+    known = [one for one in conditions if _code(one, "verificationStatus") not in {"refuted", "entered-in-error"}]
+    merged = _merged(line for line in (_problem(one, names, language, visits) for one in known) if line.text)
+    lasting = {concept(one.get("code"), "zh") for one in known if not _is_of_visit(one)}
+    settled = [replace(line, active=line.active and (line.key in lasting or line.count > 1)) for line in merged]
+    return sorted(settled, key=lambda line: not line.active)
+
+
+def _problem(one: Node, names: Names, language: str, visits: Mapping[str, Node]) -> Line:
+    active = _code(one, "clinicalStatus") in _ACTIVE and not _is_contact_reason(one)
+    return Line(
+        text=concept(one.get("code"), language), detail="", when=first(one, "onsetDateTime", "onsetPeriod", "recordedDate"),
+        until=first(one, "abatementDateTime"), source=source_of(one, names, visits), active=active, key=concept(one.get("code"), "zh"),
+    )
+
+
+def _is_of_visit(condition: Node) -> bool:
+    codes = {coding.get("code") for category in condition.get("category", []) for coding in category.get("coding", [])}
+    return codes == {"encounter-diagnosis"}
+
+
+def _is_contact_reason(condition: Node) -> bool:
+    codings = (condition.get("code") or {}).get("coding", [])
+    return any("icd-10" in coding.get("system", "") and str(coding.get("code", "")).startswith("Z") for coding in codings)
 
 
 def medicines(requests: Iterable[Node], names: Names, language: str, visits: Mapping[str, Node]) -> list[Line]:
@@ -62,7 +84,7 @@ def medicines(requests: Iterable[Node], names: Names, language: str, visits: Map
         Line(
             text=concept(one.get("medicationCodeableConcept"), language) or (one.get("medicationReference") or {}).get("display", ""),
             detail=dosage(one.get("dosageInstruction", []), language), when=first(one, "authoredOn"), until="",
-            source=source_of(one, names, visits), active=one.get("status") == "active",
+            source=source_of(one, names, visits), active=one.get("status") == "active", key=concept(one.get("medicationCodeableConcept"), "zh"),
         )
         for one in requests
         if one.get("status") != "entered-in-error"
@@ -114,7 +136,7 @@ def _allergy(one: Node, names: Names, language: str, visits: Mapping[str, Node])
     return Line(
         text=concept(one.get("code"), language), detail=("、" if language == "zh" else ", ").join(dict.fromkeys(manifested)),
         when=first(one, "onsetDateTime", "recordedDate"), until="", source=source_of(one, names, visits),
-        active=_code(one, "clinicalStatus") in {"active", ""}, severe=severe,
+        active=_code(one, "clinicalStatus") in {"active", ""}, severe=severe, key=concept(one.get("code"), "zh"),
     )
 
 
@@ -164,7 +186,10 @@ class Document:
 def documents(resources: Iterable[Node], names: Names, language: str, visits: Mapping[str, Node]) -> list[Document]:
     """List what can be opened and read, newest first: documents, and reports that carry a file or a conclusion."""
     made = [document(one, names, language, visits) for one in resources if one.get("status") not in {"entered-in-error", "superseded"}]
-    return sorted((one for one in made if one.files or one.conclusion), key=lambda one: one.when, reverse=True)
+    filled = [one for one in made if one.files or one.conclusion]
+    # A hospital that sends a report both as result and as document means one paper; documents come first in the input.
+    once = {(one.title, one.when[:10], one.source): one for one in reversed(filled)}
+    return sorted(once.values(), key=lambda one: one.when, reverse=True)
 
 
 def document(resource: Node, names: Names, language: str, visits: Mapping[str, Node]) -> Document:

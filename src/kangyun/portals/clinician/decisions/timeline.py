@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from kangyun.base.web.display import moment
-from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of
+from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of, words
+from kangyun.portals.clinician.decisions.results import is_abnormal
 
 KINDS = ("visit", "diagnosis", "medicine", "result", "procedure", "immunization", "document")
 """The filters of the timeline, in the order of their chips."""
@@ -32,11 +33,12 @@ _DATES = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that happened: its kind, what it is called, and where its whole content can be opened."""
+    """One thing that happened: its kind, what it is called, where its whole content can be opened, whether a result in it is abnormal."""
 
     kind: str
     text: str
     href: str = ""
+    abnormal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Entry:
     title: str
     source: str
     parts: tuple[Part, ...]
+    department: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,14 @@ def entries(resources: Iterable[Node], names: Names, language: str) -> list[Entr
     everything = [one for one in resources if one.get("status") != "entered-in-error"]
     visits = {f"Encounter/{one['id']}": one for one in everything if one["resourceType"] == "Encounter"}
     reported = {reference["reference"] for one in everything if one["resourceType"] == "DiagnosticReport" for reference in one.get("result", []) if "reference" in reference}
+    abnormal = {f"Observation/{one['id']}" for one in everything if one["resourceType"] == "Observation" and is_abnormal(one)}
     inside: dict[str, list[Node]] = {}
     alone: list[Node] = []
     for one in everything:
         place = (one.get("encounter") or _context(one)).get("reference", "")
         if one["resourceType"] in _KIND_OF_TYPE and f"Observation/{one['id']}" not in reported:
             (inside.setdefault(place, []) if place in visits else alone).append(one)
-    found = [_visit(visit, inside.get(reference, []), names, language) for reference, visit in visits.items()]
+    found = [_visit(visit, inside.get(reference, []), names, language, abnormal) for reference, visit in visits.items()]
     found += _alone(alone, names, language)
     return sorted((entry for entry in found if moment(entry.when)), key=lambda entry: str(moment(entry.when)), reverse=True)
 
@@ -81,15 +85,17 @@ def _context(resource: Node) -> Node:
     return visits[0] if isinstance(visits, list) and visits else {}
 
 
-def _visit(visit: Node, inside: list[Node], names: Names, language: str) -> Entry:
+def _visit(visit: Node, inside: list[Node], names: Names, language: str, abnormal: Set[str]) -> Entry:
     period = visit.get("period", {})
+    parts = tuple(_parts(inside, language, abnormal))
     return Entry(
         shape=_shape(visit),
         when=period.get("start") or period.get("end") or "",
         until=period.get("end", ""),
-        title=_reason(visit, inside, language),
+        title=_reason(visit, inside, parts, language),
         source=source_of(visit, names),
-        parts=tuple(_parts(inside, language)),
+        parts=parts,
+        department=words(visit.get("serviceType"), language),
     )
 
 
@@ -98,36 +104,40 @@ def _shape(visit: Node) -> str:
     return "stay" if code in _STAYS else "emergency" if code in _EMERGENCY else "visit"
 
 
-def _reason(visit: Node, inside: list[Node], language: str) -> str:
-    """Title a visit by why the person came: the reason, else the diagnosis, else its type."""
+def _reason(visit: Node, inside: list[Node], parts: Iterable[Part], language: str) -> str:
+    """Title a visit by why the person came: the reason, else the diagnosis, its type, or the one thing that was done."""
     reasons = [concept(reason, language) for reason in visit.get("reasonCode", [])]
     diagnoses = [concept(one.get("code"), language) for one in inside if one["resourceType"] == "Condition"]
     types = [concept(kind, language) for kind in visit.get("type", [])]
-    return next((text for text in [*reasons, *diagnoses, *types] if text), "")
+    done = [part.text for part in parts if part.kind != "measured"]
+    return next((text for text in [*reasons, *diagnoses, *types, *(done if len(done) == 1 else [])] if text), "")
 
 
-def _parts(inside: Iterable[Node], language: str) -> Iterator[Part]:
-    """List what happened in a visit by kind; single observations without a report are counted in one part."""
+def _parts(inside: Iterable[Node], language: str, abnormal: Set[str]) -> Iterator[Part]:
+    """List what happened in a visit by kind; a report sent again as document stands once; loose observations are counted."""
     ordered = sorted(inside, key=lambda one: (KINDS.index(_KIND_OF_TYPE[one["resourceType"]]), _when(one)))
     loose = [one for one in ordered if one["resourceType"] == "Observation"]
+    papers = {_part(one, language, abnormal).text for one in ordered if one["resourceType"] == "DocumentReference"}
     seen: set[tuple[str, str]] = set()
     for one in ordered:
-        part = _part(one, language)
-        if one["resourceType"] != "Observation" and part.text and (part.kind, part.text) not in seen:
+        part = _part(one, language, abnormal)
+        again = (part.kind, part.text) in seen or (part.kind == "result" and part.text in papers)
+        if one["resourceType"] != "Observation" and part.text and not again:
             seen.add((part.kind, part.text))
             yield part
     if loose:
-        yield Part("measured", str(len(loose)))
+        yield Part("measured", str(len(loose)), abnormal=any(f"Observation/{one['id']}" in abnormal for one in loose))
 
 
-def _part(resource: Node, language: str) -> Part:
+def _part(resource: Node, language: str, abnormal: Set[str] = frozenset()) -> Part:
     kind = resource["resourceType"]
     code = {
         "MedicationRequest": "medicationCodeableConcept", "Immunization": "vaccineCode", "DocumentReference": "type",
     }.get(kind, "code")
     text = concept(resource.get(code), language) or resource.get("description", "")
     href = f"{kind}/{resource['id']}" if kind in {"DiagnosticReport", "DocumentReference"} else ""
-    return Part(_KIND_OF_TYPE[kind], text, href)
+    marked = any(result.get("reference") in abnormal for result in resource.get("result", []))
+    return Part(_KIND_OF_TYPE[kind], text, href, marked)
 
 
 def _when(resource: Node) -> str:
