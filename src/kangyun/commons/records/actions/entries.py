@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,28 +16,33 @@ from kangyun.commons.records.model import is_id, key_of, type_code
 # The fields of the SQL type record_entry, in its order (migration 0102).
 Entry = tuple[Any, ...]
 
-def check_id(id_: str) -> str:
+def check_id(id_: str, expression: str | None = None) -> str:
     """The id, or Problem 400 when it breaks the rule of the FHIR type id."""
     if not is_id(id_):
-        raise refuse(400, "value", "records.bad-id")
+        raise refuse(400, "value", "records.bad-id", expression)
     return id_
 
 
-def check(resources: Sequence[dict[str, Any]], places: Sequence[str] | None = None) -> None:
-    """Validate all; raises Problem 422 with every error, each under its place such as `Bundle.entry[3].resource`."""
+def check(resources: Sequence[dict[str, Any]], places: Sequence[str | None]) -> None:
+    """Validate all; raises Problem 422 with every error, each under its place such as `Bundle.entry[3]`."""
     faults: list[Issue] = []
-    for number, resource in enumerate(resources):
+    for resource, place in zip(resources, places, strict=True):
         errors = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
-        faults.extend(_moved(errors, resource, places[number]) if places else errors)
+        if errors:
+            faults.extend(moved(Problem(422, *errors), str(resource.get("resourceType", "")), place).issues)
     if faults:
         raise Problem(422, *faults)
 
 
-def _moved(issues: Iterable[Issue], resource: dict[str, Any], place: str) -> list[Issue]:
-    own = str(resource.get("resourceType", ""))
-    return [
-        Issue(i.code, i.key, i.params, place + (i.expression or "").removeprefix(own), i.severity) for i in issues
-    ]
+def moved(problem: Problem, type_: str, place: str | None) -> Problem:
+    """The same problem of one entry of a Bundle: `Patient.gender` becomes `Bundle.entry[3].resource.gender`."""
+    if place is None:
+        return problem
+    return Problem(problem.status, *(replace(i, expression=_moved(i.expression, type_, place)) for i in problem.issues))
+
+
+def _moved(expression: str | None, type_: str, place: str) -> str:
+    return f"{place}.request" if expression is None else f"{place}.resource{expression.removeprefix(type_)}"
 
 
 def entry(resource: dict[str, Any], id_: str, updated: datetime, expected: int | None) -> Entry:

@@ -9,8 +9,12 @@ from typing import Any
 from kangyun.commons.records.model import is_type
 
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?.+")
+_RESTFUL = re.compile(r"(https?://.+)/([A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})")
 # A urn in these places names a thing, it does not point to it.
-_NOT_LINKS = frozenset({"value", "system", "id", "resourceType", "data", "code", "display"})
+_NOT_LINKS = frozenset({
+    "value", "system", "id", "resourceType", "data", "code", "display", "text", "valueString", "valueMarkdown", "valueCode",
+    "valueId",
+})
 
 
 def conditional_references(node: Any) -> Iterator[str]:
@@ -26,6 +30,28 @@ def conditional_references(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for item in node:
             yield from conditional_references(item)
+
+
+class Links:
+    """Where the links of a Bundle lead: `names` maps a fullUrl, or a conditional reference, to Type/id."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._from: dict[str, dict[str, str]] = {}
+        for url, target in names.items():
+            base, relative = _split(url)
+            if base:
+                self._from.setdefault(base, dict(names))[relative] = target
+
+    def seen_from(self, full_url: str | None) -> Mapping[str, str]:
+        """The links of the entry with this fullUrl, which is the base of its relative references (R4, 3.1.0.11.2)."""
+        return self._from.get(_split(full_url or "")[0], self._names)
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The base of a RESTful address, and the rest: Type/id."""
+    match = _RESTFUL.fullmatch(url)
+    return (match[1], match[2]) if match and is_type(match[2].partition("/")[0]) else ("", "")
 
 
 def resolve(resource: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Store:
     async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
         """Do all writes or none; a single plain create joins the group commit."""
         if len(writes) == 1 and writing.fresh(writes[0]):
-            row, written = writing.prepare(writes[0], clock.now())
+            row, written = writing.prepare(writes[0], clock.now(), places[0] if places else None)
             await self._committer.create(row)
             self._bell.ring()
             return [written]

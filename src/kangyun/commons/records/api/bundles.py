@@ -20,7 +20,7 @@ from kangyun.base.errors import Problem, operation_outcome, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.api.interactions import caller, limits
-from kangyun.commons.records.api.searching import search_bundle
+from kangyun.commons.records.api.searching import history_bundle, search_bundle
 from kangyun.commons.records.model import Session, Stored, Write, Written, is_type
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
@@ -41,7 +41,7 @@ async def post_bundle(request: Request) -> Response:
     """POST [base] with a Bundle of type batch or transaction."""
     resource = await wire.resource(request, limits(request))
     kind = resource.get("type")
-    if resource.get("resourceType") != "Bundle" or kind not in {"batch", "transaction"}:
+    if resource.get("resourceType") != "Bundle" or kind not in ("batch", "transaction"):
         raise refuse(400, "value", "records.bundle-type", "Bundle.type")
     entries = resource.get("entry", [])
     if not isinstance(entries, list):
@@ -93,7 +93,7 @@ def _read_entry(number: int, entry: Any) -> _Asked:
     if method not in _ORDER:
         raise refuse(400, "not-supported", "records.bundle-method", f"{place}.request.method", method=method[:16])
     write = None if _ORDER[method] == 3 else _write(place, method, url, entry)
-    return _Asked(f"{place}.resource", method, url, entry, write)
+    return _Asked(place, method, url, entry, write)
 
 
 def _write(place: str, method: str, url: str, entry: dict[str, Any]) -> Write:
@@ -103,20 +103,29 @@ def _write(place: str, method: str, url: str, entry: dict[str, Any]) -> Write:
         raise refuse(400, "value", "records.bundle-request", f"{place}.request.url")
     if method != "POST" and not id_ and not condition:
         raise refuse(400, "value", "records.bundle-request", f"{place}.request.url")
-    match = entry["request"].get("ifMatch")
-    if_match = wire.etag_version(match) if isinstance(match, str) else None
+    if_match = _if_match(place, entry["request"])
     if method == "DELETE":
         return Write("delete", type_, id=id_ or None, condition=condition or None, if_match=if_match)
     resource = _resource(place, type_, entry)
     full_url = entry.get("fullUrl") if isinstance(entry.get("fullUrl"), str) else None
     if method == "POST":
         exist = entry["request"].get("ifNoneExist")
-        return Write("create", type_, resource, condition=exist if isinstance(exist, str) else None, full_url=full_url)
+        if not isinstance(exist, str | None):
+            raise refuse(400, "value", "records.bundle-request", f"{place}.request.ifNoneExist")
+        return Write("create", type_, resource, condition=exist, full_url=full_url)
     if id_ and resource.get("id") != id_:
         raise refuse(400, "value", "records.id-mismatch", f"{place}.resource.id")
-    if entry["request"].get("ifNoneMatch") == "*":
-        if_match = 0
     return Write("update", type_, resource, id_ or None, if_match, condition or None, full_url)
+
+
+def _if_match(place: str, asked: dict[str, Any]) -> int | None:
+    text = asked.get("ifMatch")
+    if asked.get("ifNoneMatch") == "*":
+        return 0
+    try:
+        return None if text is None else wire.etag_version(str(text))
+    except Problem as problem:
+        raise refuse(400, "value", "records.bad-if-match", f"{place}.request.ifMatch") from problem
 
 
 def _resource(place: str, type_: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -146,13 +155,17 @@ def _written(request: Request, written: Written) -> bytes:
 async def _looked_up(request: Request, session: Session, asked: _Asked) -> bytes:
     path, _, query = asked.address.partition("?")
     parts = [unquote(part) for part in path.strip("/").split("/") if part]
-    place = asked.place.removesuffix("resource") + "request.url"
+    place = f"{asked.place}.request.url"
     if not parts or not is_type(parts[0]):
         raise refuse(400, "value", "records.bundle-request", place)
     if len(parts) == 1:
         pairs = parse_qsl(query, keep_blank_values=True)
         return b'{"resource":%s,"response":{"status":"200 OK"}}' % await search_bundle(
             request, session, parts[0], pairs)
+    if parts[-1] == "_history":
+        type_, id_ = parts[0], parts[1] if len(parts) == 3 else None
+        content = await history_bundle(request, session, (type_, id_), parse_qsl(query, keep_blank_values=True))
+        return b'{"resource":%s,"response":{"status":"200 OK"}}' % content
     stored = await _version(session, parts, place)
     if stored is None or stored.deleted:
         raise refuse(410 if stored else 404, "not-found", "records.gone" if stored else "records.not-found", place,

@@ -16,7 +16,7 @@ from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.api.interactions import caller, chosen, limits, pretty, type_of
 from kangyun.commons.records.decisions.subset import check_summary, subset
-from kangyun.commons.records.model import HistoryPage, Stored
+from kangyun.commons.records.model import Stored
 from kangyun.commons.records.queries import search
 
 Pairs = list[tuple[str, str]]
@@ -146,15 +146,20 @@ async def history_of_all(request: Request) -> Response:
 
 
 async def _history(request: Request, type_: str | None, id_: str | None) -> Response:
-    pairs = _query(request)
-    page = _history_page(pairs)
-    found = await caller(request).versions(type_, id_, page)
+    content = await history_bundle(request, caller(request), (type_, id_), _query(request))
+    return wire.json_response(pretty(content, request))
+
+
+async def history_bundle(request: Request, session: Any, of: tuple[str | None, str | None], pairs: Pairs) -> bytes:
+    """A page of the history of a resource, a type (id None) or everything (type None) as a Bundle."""
+    type_, id_ = of
+    found = await session.versions(type_, id_, _history_page(pairs))
     base = wire.base_url(request)
     address = "/".join(filter(None, [base, type_, id_, "_history"]))
     links = [("self", _link(address, pairs))]
     if found.next:
         links.append(("next", _link(address, _with_cursor(pairs, found.next))))
-    return wire.json_response(pretty(_history_bundle(base, found, links), request))
+    return bundle("history", found.total, links, [_history_entry(base, version) for version in found.versions])
 
 
 def _history_page(pairs: Pairs) -> dict[str, Any]:
@@ -191,10 +196,6 @@ def _at(value: str) -> tuple[datetime, datetime]:
     """What was current at a moment cannot be told apart from the versions of that day without its end: a range."""
     begin = _moment("_at", value if len(value) > 10 else f"{value}T00:00:00")
     return begin, begin if len(value) > 10 else begin + timedelta(days=1, milliseconds=-1)
-
-
-def _history_bundle(base: str, found: HistoryPage, links: list[tuple[str, str]]) -> bytes:
-    return bundle("history", found.total, links, [_history_entry(base, version) for version in found.versions])
 
 
 def _history_entry(base: str, version: Stored) -> bytes:
