@@ -25,6 +25,7 @@ MAX_NUMBER = 100
 BOM = b"\xef\xbb\xbf"
 
 _read = msgspec.json.Decoder().decode
+_NEGATIVE_ZERO = (b"-0,", b"-0}", b"-0]", b"-0 ", b"-0\n", b"-0\r", b"-0\t")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _TOO_DEEP = re.compile(rb"\n" + b" " * (2 * MAX_DEPTH + 1))
 
@@ -34,8 +35,17 @@ def loads(data: bytes) -> dict[str, Any]:
 
     Numbers become int, float where the float writes the same text, else Decimal.
     """
-    found, exact = parse(data)
-    return found if exact else _exact(data)
+    text = data.removeprefix(BOM)
+    found = _fast(text)
+    same = _written_again(text, found)
+    if same:
+        return found
+    if same is False and not any(zero in text for zero in _NEGATIVE_ZERO):
+        found = _read_decimals(text)
+        # As many keys in the text as in the result: none occurred twice. (A quote inside a string is escaped.)
+        if _keys(found) == text.count(b'":') - text.count(b'\\":'):
+            return found
+    return _by_the_book(text)
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], bool]:
@@ -44,35 +54,41 @@ def parse(data: bytes) -> tuple[dict[str, Any], bool]:
     False means: read with loads() before storing, for a decimal's precision may be lost or a key may occur twice (or
     the text merely holds white space or escapes).
     """
-    if data.startswith(BOM):
-        return parse(data.removeprefix(BOM))[0], False
+    found = _fast(data.removeprefix(BOM))
+    return found, _written_again(data, found) is True
+
+
+def _fast(text: bytes) -> dict[str, Any]:
     try:
-        found = _read(data)
+        found = _read(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _fault(data, error) from None
+        raise _fault(text, error) from None
     if not isinstance(found, dict):
         raise refuse(400, "structure", "fhir.json-object")
-    return found, _written_again(data, found)
+    return found
 
 
-def _written_again(data: bytes, found: dict[str, Any]) -> bool:
-    brackets = data.count(b"{") + data.count(b"[")
-    if brackets > MAX_DEPTH:
-        _check_depth(found)
+def _written_again(text: bytes, found: dict[str, Any]) -> bool | None:
+    """Whether it gives the same bytes; None when it holds an integer beyond 64 bits and cannot be written so."""
     try:
-        return orjson.dumps(found) == data
+        _check_depth(text, found)
+        return orjson.dumps(found) == text
     except TypeError:
-        return False
+        return None
 
 
-def _check_depth(found: dict[str, Any]) -> None:
+def _check_depth(text: bytes, found: dict[str, Any]) -> None:
     """Indented by orjson, a value's depth is its number of leading blanks; no walk in Python is as cheap."""
+    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+        return
     try:
-        indented = orjson.dumps(found, default=_number, option=orjson.OPT_INDENT_2)
-    except TypeError:
+        too_deep = _TOO_DEEP.search(orjson.dumps(found, default=_number, option=orjson.OPT_INDENT_2))
+    except TypeError as error:
+        if "64-bit" in str(error):
+            raise
         # Beyond its own limit of 254 levels orjson gives up.
-        raise refuse(400, "too-costly", "fhir.json-depth", limit=str(MAX_DEPTH)) from None
-    if _TOO_DEEP.search(indented):
+        too_deep = True
+    if too_deep:
         raise refuse(400, "too-costly", "fhir.json-depth", limit=str(MAX_DEPTH))
 
 
@@ -89,15 +105,34 @@ def _number(value: object) -> orjson.Fragment:
     return orjson.Fragment(format(value, "f") if positional else str(value))
 
 
-def _exact(data: bytes) -> dict[str, Any]:
-    """Read with the standard library, each number and key by our own rules; the depth is known to be bounded."""
-    return json.loads(
-        data.removeprefix(BOM),
-        object_pairs_hook=_unique,
-        parse_float=_decimal,
-        parse_int=_integer,
-        parse_constant=_no_number,
-    )
+def _keys(found: dict[str, Any]) -> int:
+    """How many keys there are in all objects."""
+    number = 0
+    waiting: list[Any] = [found]
+    while waiting:
+        node = waiting.pop()
+        inner = node
+        if type(node) is dict:
+            number += len(node)
+            inner = node.values()
+        waiting.extend([item for item in inner if type(item) is dict or type(item) is list])
+    return number
+
+
+def _by_the_book(text: bytes) -> dict[str, Any]:
+    """Read with the standard library, each number and key by our own rules."""
+    try:
+        found = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_float=_decimal,
+            parse_int=_integer,
+            parse_constant=_no_number,
+        )
+    except RecursionError:
+        raise refuse(400, "too-costly", "fhir.json-depth", limit=str(MAX_DEPTH)) from None
+    _check_depth(text, found)
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -167,3 +202,6 @@ def _is_gb18030(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_read_decimals = msgspec.json.Decoder(float_hook=_decimal).decode

@@ -13,7 +13,19 @@ from kangyun.base import errors
 from kangyun.base.errors import Problem
 from kangyun.base.fhir import json
 
-NUMBERS = ["1.50", "0.010", "-0.0", "12345678901234567890", "3.14159265358979323846", "0.0000001", "1e-7", "100", "-7"]
+NUMBERS = [
+    "-0",
+    "18446744073709551616",
+    "1.50",
+    "0.010",
+    "-0.0",
+    "12345678901234567890",
+    "3.14159265358979323846",
+    "0.0000001",
+    "1e-7",
+    "100",
+    "-7",
+]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -67,6 +79,8 @@ FAULTS = [
     (b'{"a":' * 65 + b"1" + b"}" * 65, "fhir.json-depth"),
     (b'{"a":' * 300 + b"1" + b"}" * 300, "fhir.json-depth"),
     (b'{"a":1.50,"b":' + b"[" * 100 + b"]" * 100 + b"}", "fhir.json-depth"),
+    (b'{"a":12345678901234567890,"b":' + b"[" * 100 + b"]" * 100 + b"}", "fhir.json-depth"),
+    (b'{"a":12345678901234567890,"b":' + b"[" * 900 + b"]" * 900 + b"}", "fhir.json-depth"),
     (b"[]", "fhir.json-object"),
     (b'"text"', "fhir.json-object"),
     (b"", "fhir.json-empty"),
@@ -90,6 +104,27 @@ def test_it_refuses_with_a_named_fault(data: bytes, key: str):
     assert errors.text(issue, "zh") != errors.text(issue, "en") != key
 
 
+LAYOUTS = [
+    b'{"a": 1.50, "b": {"c": [1.0, {"d": "x"}]}}',
+    b'{"a" : 1.50,"b":{"c":[1.0,{"d":"x"}]}}',
+    b'{\n  "a": 1.50,\n  "b": {"c": [1.0, {"d": "\\u0078"}]}\n}',
+]
+
+
+@pytest.mark.parametrize("text", LAYOUTS)
+def test_white_space_and_escapes_change_nothing(text: bytes):
+    assert json.dumps(json.loads(text)) == b'{"a":1.50,"b":{"c":[1.0,{"d":"x"}]}}'
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": "\\":\\":", "a": 1}', '{"a": "x\\\\", "b": {"c": 1, "c": 2}}', '{"a":{}, "a":[]}']
+)
+def test_a_repeated_key_is_found_beside_awkward_strings(text: str):
+    with pytest.raises(Problem) as refused:
+        json.loads(text.encode())
+    assert refused.value.issues[0].key == "fhir.json-duplicate"
+
+
 def test_it_accepts_a_byte_order_mark():
     assert json.loads(b'\xef\xbb\xbf{"a":1.50}') == {"a": Decimal("1.50")}
 
@@ -102,6 +137,11 @@ def test_depth_is_refused_with_bounded_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * len(data)
+
+
+def test_a_long_integer_in_a_large_object_is_kept():
+    data = b'{"a":[' + b",".join([b"{}"] * 100) + b'],"b":12345678901234567890}'
+    assert json.dumps(json.loads(data)) == data
 
 
 def test_sixty_four_levels_are_accepted():
