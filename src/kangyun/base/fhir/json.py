@@ -25,7 +25,6 @@ MAX_NUMBER = 100
 BOM = b"\xef\xbb\xbf"
 
 _read = msgspec.json.Decoder().decode
-_NEGATIVE_ZERO = (b"-0,", b"-0}", b"-0]", b"-0 ", b"-0\n", b"-0\r", b"-0\t")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _TOO_DEEP = re.compile(rb"\n" + b" " * (2 * MAX_DEPTH + 1))
 
@@ -37,15 +36,7 @@ def loads(data: bytes) -> dict[str, Any]:
     """
     text = data.removeprefix(BOM)
     found = _fast(text)
-    same = _written_again(text, found)
-    if same:
-        return found
-    if same is False and not any(zero in text for zero in _NEGATIVE_ZERO):
-        found = _read_decimals(text)
-        # As many keys in the text as in the result: none occurred twice. (A quote inside a string is escaped.)
-        if _keys(found) == text.count(b'":') - text.count(b'\\":'):
-            return found
-    return _by_the_book(text)
+    return found if _written_again(text, found) else _by_the_book(text)
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], bool]:
@@ -55,7 +46,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], bool]:
     the text merely holds white space or escapes).
     """
     found = _fast(data.removeprefix(BOM))
-    return found, _written_again(data, found) is True
+    return found, _written_again(data, found)
 
 
 def _fast(text: bytes) -> dict[str, Any]:
@@ -68,13 +59,13 @@ def _fast(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _written_again(text: bytes, found: dict[str, Any]) -> bool | None:
-    """Whether it gives the same bytes; None when it holds an integer beyond 64 bits and cannot be written so."""
+def _written_again(text: bytes, found: dict[str, Any]) -> bool:
     try:
         _check_depth(text, found)
         return orjson.dumps(found) == text
     except TypeError:
-        return None
+        # An integer beyond 64 bits.
+        return False
 
 
 def _check_depth(text: bytes, found: dict[str, Any]) -> None:
@@ -103,20 +94,6 @@ def _number(value: object) -> orjson.Fragment:
     exponent = value.as_tuple().exponent
     positional = isinstance(exponent, int) and -MAX_NUMBER < exponent <= 0
     return orjson.Fragment(format(value, "f") if positional else str(value))
-
-
-def _keys(found: dict[str, Any]) -> int:
-    """How many keys there are in all objects."""
-    number = 0
-    waiting: list[Any] = [found]
-    while waiting:
-        node = waiting.pop()
-        inner = node
-        if type(node) is dict:
-            number += len(node)
-            inner = node.values()
-        waiting.extend([item for item in inner if type(item) is dict or type(item) is list])
-    return number
 
 
 def _by_the_book(text: bytes) -> dict[str, Any]:
@@ -202,6 +179,3 @@ def _is_gb18030(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-_read_decimals = msgspec.json.Decoder(float_hook=_decimal).decode
