@@ -102,10 +102,10 @@ def write_settings() -> str:
 
 def write_commands() -> str:
     """The help of every command."""
-    parser = cli._parser()  # noqa: SLF001 - the reference is the one reader of the parser beside main
+    parser = cli.build_parser()
     chapters = [f"```text\n{parser.format_help().strip()}\n```"]
     for action in parser._actions:  # noqa: SLF001 - argparse shows its commands in no other way
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action.choices, dict):
             for name, command in action.choices.items():
                 chapters.append(f"## kangyun {name}\n\n```text\n{command.format_help().strip()}\n```")
     return "\n\n".join(chapters)
@@ -155,7 +155,7 @@ def write_jobs() -> str:
     """Every background job and its schedule."""
     times = {schedule.name: _when(schedule) for schedule in jobs.schedules()}
     rows = [(_code(name), times.get(name, "when asked for"), str(job.tries), _first_line(job.act))
-            for name, job in sorted(jobs.registered().items())]
+            for name, job in sorted(jobs.registered().items()) if job.act.__module__.startswith("kangyun.")]
     return _table(("job", "starts", "tries", "what it does"), rows)
 
 

@@ -15,7 +15,7 @@ from kangyun.base.settings import Settings, load
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    parser = _parser()
+    parser = build_parser()
     asked = parser.parse_args(arguments)
     try:
         settings = _settings(asked)
@@ -30,7 +30,8 @@ def _settings(asked: argparse.Namespace) -> Settings:
     return load(asked.settings, given)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options; the reference is written from it."""
     parser = argparse.ArgumentParser(prog="kangyun", description="An open regional health cloud.")
     parser.add_argument("--settings", type=Path, help="TOML file of settings")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

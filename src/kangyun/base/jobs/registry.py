@@ -82,9 +82,3 @@ def registered() -> dict[str, Job]:
 def schedules() -> list[Schedule]:
     """All schedules, by name."""
     return [_schedules[name] for name in sorted(_schedules)]
-
-
-def forget(name: str) -> None:
-    """Unregister a job and its schedule; for tests."""
-    _jobs.pop(name, None)
-    _schedules.pop(name, None)
