@@ -30,6 +30,11 @@ class Sender:
     codes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     rows: tuple[Mapping[str, Any], ...] = ()
     known: bool = True
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def called(self, language: str) -> str:
+        """The sender's name for people who read `language`."""
+        return self.titles.get(language) or self.name
 
     @property
     def urn(self) -> str:
@@ -57,6 +62,7 @@ def sender_of(key: str) -> Sender:
         codes=value.get("codes") or {},
         rows=own.table,
         known=own is not default,
+        titles=own.title if own is not default else {},
     )
 
 

@@ -74,14 +74,18 @@ class Folder:
         return target
 
     async def _handle(self, path: Path) -> None:
-        if path.stat().st_size > self._max_bytes:
-            self._finish(path, [Reason("exchange.too-large", "", {"bytes": str(path.stat().st_size), "limit": str(self._max_bytes)})])
+        body = await asyncio.to_thread(self._read, path)
+        if body is None:
+            params = {"bytes": f">{self._max_bytes}", "limit": str(self._max_bytes)}
+            self._finish(path, [Reason("exchange.too-large", "", params)])
             return
-        body = await asyncio.to_thread(path.read_bytes)
         outcomes = await self._outcomes(path, body)
         if any(outcome.retry for outcome in outcomes):
             return
         self._finish(path, [outcome.reason for outcome in outcomes if outcome.reason])
+
+    def _read(self, path: Path) -> bytes | None:
+        return path.read_bytes() if path.stat().st_size <= self._max_bytes else None
 
     async def _outcomes(self, path: Path, body: bytes) -> list[Outcome]:
         if path.suffix.lower() != ".hl7":
