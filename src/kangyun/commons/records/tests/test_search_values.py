@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -97,9 +97,8 @@ def _utc() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-async def _world(database: Database, _utc: None) -> AsyncIterator[None]:
+async def _world(database: Database, _utc: None) -> None:
     await put(database, [*PEOPLE, *DATED, *MEASURED, *RISKS, *DEFINED])
-    yield
 
 
 @pytest.mark.parametrize(("query", "expected"), [

@@ -19,7 +19,7 @@ SPANNED = frozenset({"date", "number", "quantity"})
 
 
 def shape(pairing: Pairing) -> str:
-    """tokens (token$token, token$reference), span (token$quantity, ...) or window (token$number$number)."""
+    """How pairs are kept: tokens (token$token, token$reference), span (token$quantity, ...) or window (token$number$number)."""
     kinds = [part.kind for part in pairing.parts]
     if not any(kind in SPANNED for kind in kinds):
         return "tokens"

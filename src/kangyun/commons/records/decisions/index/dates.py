@@ -43,7 +43,9 @@ def range_of(text: str) -> Range | None:
     try:
         if hour is None:
             return _days(int(year), int(month or 0), int(day or 0))
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59))
+        moment = datetime(  # noqa: DTZ001 - the zone is applied by _microseconds
+            int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59)
+        )
         low = float(_microseconds(moment, zone) + int((fraction or "")[:6].ljust(6, "0")))
     except (ValueError, OverflowError):
         return None

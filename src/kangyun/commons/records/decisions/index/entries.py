@@ -33,7 +33,7 @@ class IndexEntries:
 
     __slots__ = ("key", "links", "resident", "spans", "strings", "tokens")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one caller, and it is called for every write
         self, key: int, resident: int, tokens: list[int], strings: list[str], spans: list[MarkedSpan], links: list[int]
     ) -> None:
         self.key = key

@@ -55,14 +55,14 @@ def _check_size(out: Collected) -> None:
 def _tree(type_name: str) -> Node:
     """The walk of a type: each slot once, whatever number of parameters look at it."""
     root = Node()
-    for slot in _slots(type_name).values():
+    for slot in slots_of(type_name).values():
         root.at(slot.path).collectors.append(_collector(type_name, slot))
     for parameter in parameters(type_name).values():
         _add_computed(root, parameter)
         for pairing in parameter.pairings:
             if pairing.slot:
                 root.at(pairing.base).collectors.append(composites.collector(pairing, pairing.slot))
-    _add_full_names(root, _slots(type_name))
+    _add_full_names(root, slots_of(type_name))
     return root
 
 
@@ -81,7 +81,7 @@ def _add_full_names(root: Node, slots: dict[tuple[str, Path], Slot]) -> None:
 
 
 @cache
-def _slots(type_name: str) -> dict[tuple[str, Path], Slot]:
+def slots_of(type_name: str) -> dict[tuple[str, Path], Slot]:
     """Every slot that the parameters of a type use directly or through a composite, by kind and path."""
     found: dict[tuple[str, Path], Slot] = {}
     for parameter in parameters(type_name).values():

@@ -124,8 +124,10 @@ class Query:
         types: Collection[str] | None = None,
         tokens: Collection[int] | None = None,
     ) -> Query:
-        """The same search that sees less: residents and types also bind chains and included resources; of `tokens`
-        a match must have at least one."""
+        """The same search that sees less.
+
+        `residents` and `types` also bind chains and included resources; of `tokens` a match must have at least one.
+        """
         more = (HasToken(tuple(tokens)) if tokens else Nothing(),) if tokens is not None else ()
         return replace(
             self, conditions=(*self.conditions, *more), restriction=self.restriction.narrowed(residents, types)

@@ -17,7 +17,7 @@ from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.query import Query, SortKey
 from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
 
-_SECRET = "(SELECT secret FROM search_secret) AS secret"
+_SEAL = "(SELECT secret FROM search_secret) AS secret"
 # Behind every text, and behind every number.
 _LAST_TEXT = "chr(1114111)"
 
@@ -40,7 +40,7 @@ def page(query: Query, statement: Statement, place: Place | None, limit: int) ->
         keys = [Key("r.type", "smallint", descending=False)]
     where = statement.where("r", query.types, query.conditions)
     plain = all(key.sql.startswith("r.") for key in keys)
-    columns = ", ".join([COLUMNS, *(f"{key.sql} AS k{n}" for n, key in enumerate(keys)), _SECRET])
+    columns = ", ".join([COLUMNS, *(f"{key.sql} AS k{n}" for n, key in enumerate(keys)), _SEAL])
     named = [key.sql if plain else f"r.k{n}" for n, key in enumerate(keys)]
     after = _after(statement, keys, named, place) if place else "true"
     order = _order(keys, named)
@@ -70,7 +70,7 @@ def _walk(query: Query, statement: Statement, place: Place | None, limit: int) -
         low, rid = statement.add(float(place.keys[0]), "float8"), statement.add(place.rid, "bigint")
         after = f"(k.lo, k.rid) {sign} ({low}, {rid})"
     return (
-        f"(SELECT {COLUMNS}, k.lo AS k0, {_SECRET} FROM span k JOIN resource r ON r.rid = k.rid"
+        f"(SELECT {COLUMNS}, k.lo AS k0, {_SEAL} FROM span k JOIN resource r ON r.rid = k.rid"
         f" WHERE k.param = {statement.add(param, 'bigint')} AND k.{mark} AND {after} AND {where}"
         f" ORDER BY k.lo {direction}, k.rid {direction} LIMIT {limit}) UNION ALL ({behind}) LIMIT {limit}"
     )
@@ -81,7 +81,7 @@ def _without_key(query: Query, statement: Statement, param: int, place: Place | 
     where = statement.where("r", query.types, conditions)
     after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place and place.behind else "true"
     return (
-        f"SELECT {COLUMNS}, NULL::float8 AS k0, {_SECRET} FROM resource r WHERE {where} AND {after}"
+        f"SELECT {COLUMNS}, NULL::float8 AS k0, {_SEAL} FROM resource r WHERE {where} AND {after}"
         f" ORDER BY r.rid LIMIT {limit}"
     )
 
@@ -122,7 +122,7 @@ def _text_key(statement: Statement, sort: SortKey) -> str:
         for mark in "~:":
             head = statement.add(f"{letters}{mark}%", "text")
             each.append(
-                f"(SELECT {function}(substr(l, 6) COLLATE \"C\") FROM unnest(tsvector_to_array(r.strings)) l"
+                f'(SELECT {function}(substr(l, 6) COLLATE "C") FROM unnest(tsvector_to_array(r.strings)) l'
                 f" WHERE l LIKE {head})"
             )
     return f"coalesce({', '.join(each)})"
@@ -131,7 +131,7 @@ def _text_key(statement: Statement, sort: SortKey) -> str:
 def _json_key(statement: Statement, sort: SortKey) -> str:
     function = "max" if sort.descending else "min"
     each = [
-        f"(SELECT {function}((v #>> '{{}}') COLLATE \"C\")"
+        f"""(SELECT {function}((v #>> '{{}}') COLLATE "C")"""
         f" FROM jsonb_path_query({_document(str(path))}, {statement.add(path, 'text')}::jsonpath) v)"
         for path in sort.values
     ]
