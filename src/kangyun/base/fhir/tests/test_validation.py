@@ -207,6 +207,13 @@ def test_messages_do_not_repeat_what_was_sent():
     assert secret.encode() not in outcome
 
 
+def test_a_hostile_resource_gets_a_short_answer():
+    many = {f"x{n}": n for n in range(100_000)}
+    assert len(validate({"resourceType": "Patient", **many})) <= 100
+    assert len(validate({"resourceType": "Patient", "name": [{"given": [1] * 100_000}] * 2})) <= 100
+    assert len(validate({"resourceType": "Patient", "name": [1] * 100_000})) <= 100
+
+
 def test_advice_is_given_only_when_asked():
     assert validate(P) == []
     assert [(i.severity, i.params["rule"]) for i in validate(P, warnings=True)] == [("warning", "dom-6")]

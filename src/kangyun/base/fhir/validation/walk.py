@@ -16,6 +16,9 @@ from kangyun.base.fhir.validation.shapes import POINTERS, Property, Shape, shape
 
 Json = dict[str, Any]
 
+# A hostile resource must not make an answer larger than itself.
+MOST_ISSUES = 100
+
 
 @dataclass(slots=True)
 class Scope:
@@ -84,6 +87,8 @@ class Walk:
         if not value.keys() - {"id", "resourceType"} and expected.kind != "resource":
             self.add("structure", "fhir.empty-object", place.path)
         for name in value:
+            if len(self.issues) >= MOST_ISSUES:
+                return
             self._member(name, value, expected, place, scope)
         self._presence(value, expected, place.path)
         if len(self.issues) == before:
@@ -124,7 +129,8 @@ class Walk:
         path = f"{place.path}.{found.step}"
         if self._is_list(found, items, path):
             for index, item in enumerate(items):
-                self._item(found, item, place, f"{path}[{index}]", scope)
+                if len(self.issues) < MOST_ISSUES:
+                    self._item(found, item, place, f"{path}[{index}]", scope)
 
     def _is_list(self, found: Property, items: Any, path: str) -> bool:
         if not isinstance(items, list):
@@ -218,6 +224,8 @@ class Walk:
             self.add("structure", "fhir.padding", path, name=found.name)
             return
         for index in range(len(value or twin or ())):
+            if len(self.issues) >= MOST_ISSUES:
+                return
             one, other = value[index] if value else None, twin[index] if twin else None
             self._scalar(found, one, other, f"{path}[{index}]", scope)
 
