@@ -92,7 +92,7 @@ async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
 async def services(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Services:
     """The opened parts of the platform over this file's database."""
     store = Store(database)
-    settings = Settings(data=tmp_path_factory.mktemp("data"), max_body_bytes=1_000_000, slow_client_seconds=0.3)
+    settings = Settings(data=tmp_path_factory.mktemp("data"), max_body_bytes=8_000_000, slow_client_seconds=0.3)
     return Services(settings, database, store, Gate(store))
 
 

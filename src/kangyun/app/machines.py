@@ -80,7 +80,7 @@ class Machines:
             response = await self._answer(scope, request)
         except Exception as error:  # noqa: BLE001 - nothing that an endpoint raises may end the connection
             response = await self._tell(request, error)
-            if response.status_code == 405:  # noqa: PLR2004 - HTTP
+            if response.status_code == 405:
                 response.headers["allow"] = _allowed(scope.get("route"))
         response.raw_headers.append((b"x-request-id", number.encode()))
         await response(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import structlog
@@ -64,12 +64,15 @@ async def _serve(services: Services, announce: Announce | None) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals' meaning to us: both end the server in order."""
+    """Leaves the signals' meaning to us: uvicorn raises them again when it has ended, before we have."""
 
-    def install_signal_handlers(self) -> None:
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Both signals end the server in order."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Config:

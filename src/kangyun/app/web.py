@@ -20,6 +20,7 @@ from kangyun.app.services import Services
 from kangyun.base import errors, health, logs, metrics, web
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.web.preferences import negotiate
 from kangyun.base.web.routing import GuardedRoute
 from kangyun.commons.access.decisions import actor_at, may_enter
 
@@ -154,9 +155,5 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 
 def _outcome(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-    content = fhir_json.dumps(errors.operation_outcome(problem, _language(request)))
+    content = fhir_json.dumps(errors.operation_outcome(problem, negotiate(request.headers.get("accept-language", ""))))
     return Response(content, problem.status, headers=headers, media_type="application/fhir+json; charset=utf-8")
-
-
-def _language(request: Request) -> str:
-    return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"

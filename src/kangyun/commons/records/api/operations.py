@@ -87,6 +87,7 @@ async def validate_resource(request: Request) -> Response:
     type_ = type_of(request)
     posted = await wire.resource(request, limits(request))
     resource, mode, profile = _parameters(posted)
+    mode = request.query_params.get("mode", mode)
     issues: list[Issue] = []
     if mode == "delete":
         stored = await caller(request).fetch(type_, request.path_params.get("id", ""))
@@ -98,7 +99,7 @@ async def validate_resource(request: Request) -> Response:
         issues.append(Issue("value", "records.type-mismatch", {"type": type_, "actual": actual}, "resourceType"))
     else:
         issues += validate(resource)
-    if profile:
+    if profile or "profile" in request.query_params:
         issues.append(Issue("not-supported", "records.no-profile", severity="warning"))
     if not any(issue.severity in {"error", "fatal"} for issue in issues):
         issues.append(Issue("informational", "records.valid", severity="information"))
@@ -109,7 +110,8 @@ def _parameters(posted: dict[str, Any]) -> tuple[Any, str | None, bool]:
     """The resource, the mode, and whether a profile was named."""
     if posted.get("resourceType") != "Parameters":
         return posted, None, False
-    named = {p.get("name"): p for p in posted.get("parameter", []) if isinstance(p, dict)}
+    given = posted.get("parameter")
+    named = {str(p.get("name")): p for p in (given if isinstance(given, list) else []) if isinstance(p, dict)}
     if "resource" not in named and "mode" not in named:
         return posted, None, False
     resource = named.get("resource", {}).get("resource")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.web.preferences import negotiate
 from kangyun.commons.records.model import ANY_VERSION, Stored, Written
 
 MEDIA = "application/fhir+json; charset=utf-8"
@@ -37,9 +38,7 @@ def language(request: Request) -> str:
     stated = getattr(request.state, "language", None)
     if stated in {"zh", "en"}:
         return stated
-    accepted = request.headers.get("accept-language", "").lower()
-    english, chinese = accepted.find("en"), accepted.find("zh")
-    return "en" if english >= 0 and (chinese < 0 or english < chinese) else "zh"
+    return negotiate(request.headers.get("accept-language", ""))
 
 
 def base_url(request: Request) -> str:

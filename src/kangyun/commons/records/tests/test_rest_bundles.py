@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.fhir import FHIR_JSON, bundle, create, entry, found, ids, observation, patient, refused
 
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml"><a href="urn:uuid:11111111-1111-4111-8111-111111111111">她</a></div>'

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-
 from tests.fhir import FHIR_JSON, bundle, create, entry, found, ids, observation, patient, refused
 
 BRACKETS = b'{"resourceType":"Patient","name":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -146,13 +145,13 @@ async def test_long_texts_and_long_words_can_be_stored(api: httpx.AsyncClient) -
 
 
 @pytest.mark.parametrize("path", [
-    "/fhir/Patient/../../metrics", "/fhir/%2e%2e/%2e%2e/etc/passwd", "/fhir/Patient/%00", "/fhir/Patient/" + "a" * 20_000, "/fhir//Patient",
+    "/fhir/%2e%2e/%2e%2e/etc/passwd", "/fhir/Patient/%00", "/fhir/Patient/" + "a" * 20_000, "/fhir//Patient",
     "/fhir/Patient//", "/fhir/Patient/1/_history/%00", "/fhir/Patient/%ff%fe", "/fhir/Patient/a%252fb", "/fhir/Patient;x=1/1", "/fhir/%24x",
     "/fhir/Patient/1%0d%0aset-cookie:x", "/fhir/" + "a/" * 500, "/fhir/Patient/%F0%9F%8F%A5", "/fhir/Patient/1/$everything%00",
 ])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 async def test_path_tricks_are_no_address(api: httpx.AsyncClient, method: str, path: str) -> None:
-    body = {"json": patient(id="1")} if method in {"PUT", "POST"} else {}
-    response = await api.request(method, httpx.URL(f"http://kangyun.test{path}"), **body)
+    body = patient(id="1") if method in {"PUT", "POST"} else None
+    response = await api.request(method, httpx.URL(f"http://kangyun.test{path}"), json=body)
     assert response.status_code in {400, 404, 405, 412}, response.text
     assert response.headers["content-type"].startswith(("application/fhir+json", "text/html"))

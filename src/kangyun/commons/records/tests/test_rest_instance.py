@@ -6,7 +6,6 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
-
 from tests.fhir import FHIR_JSON, create, found, observation, patient, refused
 
 

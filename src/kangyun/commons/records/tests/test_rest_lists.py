@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from tests.fhir import FHIR_JSON, create, found, ids, link, observation, patient, refused
 
 from kangyun.base.fhir.validation import validate
-from tests.fhir import FHIR_JSON, create, found, ids, link, observation, patient, refused
 
 
 @pytest.fixture(scope="module")

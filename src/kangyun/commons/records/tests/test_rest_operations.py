@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.fhir import FHIR_JSON, create, entry, found, patient, refused, told
 
 from kangyun.base.errors import messages
 from kangyun.base.fhir import definitions
 from kangyun.base.fhir.validation import validate
-from tests.fhir import FHIR_JSON, create, entry, found, patient, refused, told
 
 
 async def validation(api: httpx.AsyncClient, body: Any, address: str = "Patient/$validate") -> list[dict[str, Any]]:

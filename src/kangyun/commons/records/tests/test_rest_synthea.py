@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.conftest import shared
 from tests.fhir import found
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
