@@ -15,6 +15,8 @@ from yunzhou.people import Person
 from yunzhou.places import Place
 
 HORIZON = 2041
+# Cities of different seeds number their households in different blocks, so that they never claim each other's record numbers.
+BLOCKS, BLOCK = 20, 500_000
 
 
 class Kind(Struct, frozen=True):
@@ -87,17 +89,18 @@ def _model() -> Model:
 
 def population(seed: int, residents: int) -> Iterator[Household]:
     """Yield households until so many residents live in the city at the beginning; each is drawn on its own."""
-    number = living = 0
+    index = living = 0
     while living < residents:
-        number += 1
-        household = draw(seed, number)
+        index += 1
+        household = draw(seed, index)
         living += len(household.born(date(_model().as_of, 1, 1)))
         yield household
 
 
-def draw(seed: int, number: int) -> Household:
-    """Draw the household of a number."""
-    rng = chance.stream(seed, "household", number)
+def draw(seed: int, index: int) -> Household:
+    """Draw one household; `index` counts from 1."""
+    rng = chance.stream(seed, "household", index)
+    number = seed % BLOCKS * BLOCK + index
     kind = chance.weighted(rng, [(kind, kind.weight) for kind in _model().kinds])
     first = date(1900, 1, 1)
     moves = [(first, places.draw(rng)), *((day, places.draw(rng)) for day in _days(rng, _model().moves_per_year))]

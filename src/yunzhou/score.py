@@ -137,8 +137,8 @@ async def _score_resident(truth: Truth, reader: Reader, result: Score) -> None:
 
 
 def _is_second(value: str) -> bool:
-    """Tell a second record number of one resident: it is a letter, then 9."""
-    return len(value) == 9 and value[1] == "9"
+    """Tell a second record number of one resident: the city puts a D behind it."""
+    return value.endswith("D")
 
 
 async def _patients(who: Json, reader: Reader) -> list[Json]:

@@ -131,7 +131,7 @@ class Told:
     def _second(self, hospital: Hospital, desk: Desk, visit: Visit, card: Card) -> Message:
         """Register under another number and without ID number, to be merged later."""
         rng = chance.stream(self.seed, "merge", self.person.key, hospital.house.key)
-        desk.duplicate = f"{hospital.house.letter}9{self.person.key[1:]}"
+        desk.duplicate = f"{self.person.record_number(hospital.house.letter)}D"
         desk.merge_at = visit.end + timedelta(days=rng.randint(*faults.habits().duplicates.merged_after_days))
         double = card.duplicate(desk.duplicate)
         return hospital.registered(double, visit.start - DESK, self._seen(double, hospital.house))

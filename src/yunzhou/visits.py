@@ -155,7 +155,7 @@ class Realised:
         return f"{self.rng.randint(1, 20):02d}-{self.rng.randint(1, 4)}" if self.plan.nights else ""
 
     def _transfer(self, end: datetime) -> Transfer | None:
-        if not self.plan.nights or self.rng.random() > 0.25:
+        if not self.plan.nights or self.rng.random() > 0.4:
             return None
         at = self.plan.start + (end - self.plan.start) * self.rng.uniform(0.2, 0.6)
         return Transfer(at.replace(second=0, microsecond=0), self.department, f"{self.rng.randint(21, 30)}-1")
