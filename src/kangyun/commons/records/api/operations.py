@@ -98,7 +98,7 @@ async def validate_resource(request: Request) -> Response:
         actual = str(resource.get("resourceType"))[:64]
         issues.append(Issue("value", "records.type-mismatch", {"type": type_, "actual": actual}, "resourceType"))
     else:
-        issues += validate(resource)
+        issues += validate(resource, warnings=True)
     if profile or "profile" in request.query_params:
         issues.append(Issue("not-supported", "records.no-profile", severity="warning"))
     if not any(issue.severity in {"error", "fatal"} for issue in issues):
