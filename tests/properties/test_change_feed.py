@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import date, timedelta
 from typing import Any
 
-from kangyun.base.database import Database
+from kangyun.base.database import Connection, Database
 from kangyun.base.errors import Problem
 from kangyun.base.reactions import Change, Reaction, delivered_below, run_feed
 from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.records import ChangeFeed, Store
+from kangyun.commons.records.actions.trimming import trim_changes
 from tests.base.waiting import until
 
 PATIENTS = [f"p{number}" for number in range(6)]
@@ -63,5 +65,25 @@ async def test_no_version_is_missed_and_none_is_out_of_order(database: Database)
         for identifier, versions in seen.items():
             stored = await connection.fetchval("SELECT version FROM resource WHERE id = $1", identifier)
             assert versions == list(range(1, stored + 1))
-        assert await delivered_below(connection, ["test.watch"]) is not None
-        assert await delivered_below(connection, ["test.watch", "test.new"]) is None
+        assert await delivered_below(connection) is not None
+
+
+async def test_only_old_and_delivered_changes_are_trimmed(database: Database) -> None:
+    today = date(2026, 11, 22)
+    async with database.transaction() as connection:
+        await connection.execute("TRUNCATE change, reaction_cursor, change_mark")
+        await add_changes(connection, 3)
+        assert await trim_changes(connection, today - timedelta(days=31), 30) == 0
+        await add_changes(connection, 2)
+        await connection.execute("INSERT INTO reaction_cursor (reaction) VALUES ('test.slow')")
+        assert await trim_changes(connection, today, 30) == 0, "a reaction has not seen them"
+        await connection.execute("TRUNCATE reaction_cursor")
+        assert await trim_changes(connection, today, 30) == 3, "the two of today stay"
+        assert await connection.fetchval("SELECT count(*) FROM change") == 2
+
+
+async def add_changes(connection: Connection, number: int) -> None:
+    await connection.execute(
+        "INSERT INTO change (resident, key, type, id, version, method) "
+        "SELECT n, n, 1, 'x', 1, 'create' FROM generate_series(1, $1::int) n", number,
+    )

@@ -10,7 +10,7 @@ RETURNING low::text, high::text, after, last;
 UPDATE reaction_cursor SET low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, after = $4, last = $5 WHERE reaction = $1;
 
 -- name: delivered_below
-SELECT min(pg_snapshot_xmin(low)) FROM reaction_cursor WHERE reaction = ANY($1) HAVING count(*) = cardinality($1);
+SELECT min(pg_snapshot_xmin(low)) FROM reaction_cursor;
 
 -- name: lead
 SELECT pg_try_advisory_lock(hashtextextended('reaction/' || $1, 0));

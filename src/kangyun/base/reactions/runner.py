@@ -252,9 +252,6 @@ async def resume(connection: Connection, reaction: str | None = None) -> int:
     return len(await connection.fetch(sql.resume, reaction))
 
 
-async def delivered_below(connection: Connection, reactions: Sequence[str]) -> int | None:
-    """The transaction number below which every named reaction has seen all changes, so that they may be swept.
-
-    None while one of them has not begun to read.
-    """
-    return await connection.fetchval(sql.delivered_below, list(reactions))
+async def delivered_below(connection: Connection) -> int | None:
+    """The transaction number below which every reaction has seen all changes; None where none has begun to read."""
+    return await connection.fetchval(sql.delivered_below)

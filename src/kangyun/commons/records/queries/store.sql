@@ -75,8 +75,15 @@ WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax(
   AND seq > $3 AND seq <= $4
 ORDER BY seq LIMIT $5
 
+-- name: mark_changes
+INSERT INTO change_mark (day, seq) SELECT $1, coalesce(max(seq), 0) FROM change ON CONFLICT (day) DO NOTHING
+
 -- name: trim_changes
-DELETE FROM change WHERE xid < $1::text::xid8
+DELETE FROM change
+WHERE seq <= (SELECT max(seq) FROM change_mark WHERE day <= $1) AND ($2::text IS NULL OR xid < $2::text::xid8)
+
+-- name: trim_marks
+DELETE FROM change_mark WHERE day < (SELECT max(day) FROM change_mark WHERE day <= $1)
 
 -- name: import_done
 SELECT start, stored FROM import_chunk WHERE file = $1
