@@ -55,7 +55,7 @@ def spark(values: Sequence[tuple[float, float]], low: float | None = None, high:
 
 def _placed(shown: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     first, last = shown[0][0], shown[-1][0]
-    if last == first:
+    if last - first < 1:
         return [(_WIDTH / 2, value) for _, value in shown]
     scale = (_WIDTH - 2 * _EDGE) / (last - first)
     return [(round(_EDGE + (moment - first) * scale, 1), value) for moment, value in shown]

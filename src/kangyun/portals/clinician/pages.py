@@ -34,18 +34,14 @@ _OPENED = ("application/pdf", "image/png", "image/jpeg", "text/plain")
 async def find(request: Request) -> Response:
     """Show the search; ``?part=found`` answers with the list only, while one types."""
     handle, text = request.state.handle, request.query_params.get("q", "").strip()
-    found = await queries.find(handle, text) if text else []
-    if request.query_params.get("part") == "found" and text:
-        return web.render(request, "clinician/find.html", block="found", q=text, found=[resident(one) for one in found], **_nobody())
-    recent = await queries.known(handle, _recent_ids(request)) if not text else []
-    newest = await queries.newest(handle) if not text else []
-    lists = {"recent": [resident(one) for one in recent], "newest": [resident(one) for one in newest]}
+    shown: dict[str, list[Node]] = {"found": [], "recent": [], "newest": []}
+    if text:
+        shown["found"] = await queries.find(handle, text)
+    else:
+        shown["recent"], shown["newest"] = await asyncio.gather(queries.known(handle, _recent_ids(request)), queries.newest(handle))
+    people: dict[str, Any] = {name: [resident(one) for one in patients] for name, patients in shown.items()}
     block = "found" if request.query_params.get("part") == "found" else None
-    return web.render(request, "clinician/find.html", block=block, q=text, found=[resident(one) for one in found], **lists)
-
-
-def _nobody() -> dict[str, list[Resident]]:
-    return {"recent": [], "newest": []}
+    return web.render(request, "clinician/find.html", block=block, q=text, **people)
 
 
 def _recent_ids(request: Request) -> list[str]:

@@ -23,7 +23,11 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       document.querySelectorAll("details[data-popover][open]").forEach((menu) => menu.removeAttribute("open"));
-      if (event.target.matches?.("[data-search]")) event.target.blur();
+      if (event.target.matches?.("[data-search]")) {
+        // Escape would also empty the field, and with it the list one is about to walk through.
+        event.preventDefault();
+        event.target.blur();
+      }
       return;
     }
     if (event.target.matches?.("[data-search]") && event.key === "ArrowDown") {

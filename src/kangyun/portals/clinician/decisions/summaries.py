@@ -222,4 +222,4 @@ def _including_context(resource: Node, visits: Mapping[str, Node]) -> Mapping[st
 
 def is_plain_text(media_type: str) -> bool:
     """Say whether a file is shown in place rather than opened."""
-    return media_type.split(";")[0].strip() in _PLAIN_TEXT
+    return media_type.partition(";")[0].strip() in _PLAIN_TEXT

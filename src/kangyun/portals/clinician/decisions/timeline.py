@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from kangyun.base.web.display import moment
@@ -85,7 +86,7 @@ def _context(resource: Node) -> Node:
     return visits[0] if isinstance(visits, list) and visits else {}
 
 
-def _visit(visit: Node, inside: list[Node], names: Names, language: str, abnormal: Set[str]) -> Entry:
+def _visit(visit: Node, inside: list[Node], names: Names, language: str, abnormal: AbstractSet[str]) -> Entry:
     period = visit.get("period", {})
     parts = tuple(_parts(inside, language, abnormal))
     return Entry(
@@ -113,7 +114,7 @@ def _reason(visit: Node, inside: list[Node], parts: Iterable[Part], language: st
     return next((text for text in [*reasons, *diagnoses, *types, *(done if len(done) == 1 else [])] if text), "")
 
 
-def _parts(inside: Iterable[Node], language: str, abnormal: Set[str]) -> Iterator[Part]:
+def _parts(inside: Iterable[Node], language: str, abnormal: AbstractSet[str]) -> Iterator[Part]:
     """List what happened in a visit by kind; a report sent again as document stands once; loose observations are counted."""
     ordered = sorted(inside, key=lambda one: (KINDS.index(_KIND_OF_TYPE[one["resourceType"]]), _when(one)))
     loose = [one for one in ordered if one["resourceType"] == "Observation"]
@@ -129,7 +130,7 @@ def _parts(inside: Iterable[Node], language: str, abnormal: Set[str]) -> Iterato
         yield Part("measured", str(len(loose)), abnormal=any(f"Observation/{one['id']}" in abnormal for one in loose))
 
 
-def _part(resource: Node, language: str, abnormal: Set[str] = frozenset()) -> Part:
+def _part(resource: Node, language: str, abnormal: AbstractSet[str] = frozenset()) -> Part:
     kind = resource["resourceType"]
     code = {
         "MedicationRequest": "medicationCodeableConcept", "Immunization": "vaccineCode", "DocumentReference": "type",

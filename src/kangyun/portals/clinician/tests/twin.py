@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kangyun.base import web
+from kangyun.base.web.routing import GuardedRoute
 from kangyun.portals.clinician import pages
 
 Node = dict[str, Any]
@@ -79,7 +80,8 @@ def app_over(resources: Iterable[Node]) -> Starlette:
 
         return with_handle
 
-    routes = [web.route(one.path, opened(one.endpoint), permission=one.permission, methods=sorted(one.methods or {"GET"})) for one in pages.routes()]
+    doors = [one for one in pages.routes() if isinstance(one, GuardedRoute)]
+    routes = [web.route(one.path, opened(one.endpoint), permission=one.permission, methods=sorted(one.methods or {"GET"})) for one in doors]
     app = Starlette(routes=[*web.routes(), *routes], middleware=web.middleware(), exception_handlers=web.exception_handlers())
     app.state.shell = web.shell(pages.menu(), search="/clinician/")
     return app

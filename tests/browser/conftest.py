@@ -1,0 +1,130 @@
+"""A running platform with one resident, and a browser to look at it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser import material
+
+ROOT = Path(__file__).resolve().parents[2]
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+DEVICES = {
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+}
+_WATCH_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => { if (!entry.hadRecentInput) window.shifted += entry.value; }))
+  .observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a platform of its own that knows one resident."""
+    port, folder = _free_port(), tmp_path_factory.mktemp("platform")
+    command = [str(Path(sys.executable).with_name("kangyun")), "serve", "--data", str(folder), "--port", str(port), "--mllp-port", "0"]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT) as process:
+        try:
+            _wait(f"http://127.0.0.1:{port}", process, folder / "log")
+            answer = httpx.post(f"http://127.0.0.1:{port}/fhir", json=material.bundle(), timeout=60)
+            assert answer.status_code == 200, answer.text
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{address}/health/ready", timeout=5).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.25)
+    pytest.fail(f"the platform did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's own Chromium; playwright's download is not needed."""
+    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser on this machine ({', '.join(_BROWSERS)})")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        yield started
+        started.close()
+
+
+@dataclass
+class Look:
+    """One way to look at the platform: a page and what its console complained about."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list[str])
+
+    def open(self, path: str) -> None:
+        """Go to an address and wait until everything that loads by itself is there."""
+        self.page.goto(self.address + path, wait_until="networkidle")
+
+
+OpenLook = Callable[..., Look]
+
+
+@pytest.fixture
+def look(browser: Browser, server: str) -> Iterator[OpenLook]:
+    """Open a page as ``look(device, language, theme, text)``; console complaints fail the test at its end."""
+    opened: list[tuple[BrowserContext, Look]] = []
+
+    def opening(device: str = "desktop", language: str = "zh", theme: str = "light", text: str = "normal") -> Look:
+        context = browser.new_context(**DEVICES[device], reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
+        context.add_cookies([{"name": name, "value": value, "url": server} for name, value in (("language", language), ("theme", theme), ("text", text))])
+        context.add_init_script(_WATCH_SHIFTS)
+        seen = Look(context.new_page(), server)
+        seen.page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        opened.append((context, seen))
+        return seen
+
+    yield opening
+    for context, seen in opened:
+        context.close()
+        assert seen.complaints == []
+
+
+@pytest.fixture(scope="session")
+def resident(server: str) -> str:
+    """The address of the resident's record."""
+    found = httpx.get(f"{server}/fhir/Patient", params={"identifier": material.NUMBER}, timeout=30).json()
+    return f"/clinician/residents/{found['entry'][0]['resource']['id']}"
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, which only the development set-up installs."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        pytest.skip("axe-core is not installed; run tools/assets.py")
+    return path.read_text("utf-8")
