@@ -166,12 +166,20 @@ def _compare(truth: Truth, record: dict[str, list[Json]], result: Score) -> None
     for kind, types in BY_IDENTIFIER.items():
         held = Counter(value for name in types for resource in record[name] for value in _identifiers(resource))
         for fact in truth.of(kind):
-            result.add(kind, min(held[fact["id"]], 1) if kind == "document" else held[fact["id"]], fact["id"])
+            # A document may be both a report and a document; that is not twice the same.
+            found = min(held[fact["id"]], 1) if kind == "document" else held[fact["id"]]
+            result.add(kind, found, fact["id"], right=kind != "visit" or _has_status(record["Encounter"], fact))
     for kind, name in BY_CODE.items():
         codes = {code for resource in record[name] for code in _codes(resource.get("code", {}))}
         for code in {fact["code"] for fact in truth.of(kind)}:
             result.add(kind, int(code in codes), code)
     _compare_results(truth.of("result"), record["Observation"], result)
+
+
+def _has_status(encounters: list[Json], visit: Json) -> bool:
+    """Tell whether the visit ended as it did in truth; a cancelled one may also be called an error."""
+    same = {"cancelled": {"cancelled", "entered-in-error"}}.get(visit["status"], {visit["status"]})
+    return any(one["status"] in same for one in encounters if visit["id"] in _identifiers(one))
 
 
 def _identifiers(resource: Json) -> set[str]:
