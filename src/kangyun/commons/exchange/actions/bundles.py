@@ -9,22 +9,32 @@ from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.access import Write
 from kangyun.commons.exchange.model import Fault
 
+_LINES = 200
 _METHODS: dict[str, Literal["create", "update", "delete"]] = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 
 
-def writes_of(body: bytes) -> list[Write]:
-    """The writes that a file asks for. Raises Fault when it is neither FHIR nor JSON."""
+def commits_of(body: bytes) -> list[list[Write]]:
+    """The writes that a file asks for, in groups that are committed together: a bundle whole, lines by the hundred.
+
+    Raises Fault when it is neither FHIR nor JSON.
+    """
     whole = _load(body)
     if whole is not None:
-        return _writes(whole)
-    lines = [line for line in body.splitlines() if line.strip()]
-    writes: list[Write] = []
-    for number, line in enumerate(lines, 1):
-        resource = _load(line)
-        if resource is None:
-            raise Fault("exchange.not-json", f"line {number}", unreadable=True)
-        writes += _writes(resource)
-    return writes
+        return [_writes(whole)]
+    resources = [_line(line, number) for number, line in enumerate(body.splitlines(), 1) if line.strip()]
+    if not resources:
+        raise Fault("exchange.not-json", unreadable=True)
+    plain = [_writes(one) for one in resources if one.get("resourceType") != "Bundle"]
+    together = [write for writes in plain for write in writes]
+    groups = [together[start : start + _LINES] for start in range(0, len(together), _LINES)]
+    return [*groups, *(_writes(one) for one in resources if one.get("resourceType") == "Bundle")]
+
+
+def _line(line: bytes, number: int) -> dict[str, Any]:
+    resource = _load(line)
+    if resource is None:
+        raise Fault("exchange.not-json", f"line {number}", unreadable=True)
+    return resource
 
 
 def _load(text: bytes) -> dict[str, Any] | None:

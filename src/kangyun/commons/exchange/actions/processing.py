@@ -98,10 +98,10 @@ def _each_once(writes: list[Write]) -> list[Write]:
 
 
 async def _process_fhir(gate: Gate, raw: RawMessage) -> Outcome:
-    writes = bundles.writes_of(raw.body)
-    handle = gate.system("exchange")
-    written = await handle.commit(writes, key=f"raw-message/{raw.id}")
-    patient = next((one.id for one in written if one.type == "Patient"), None)
+    handle, patient = gate.system("exchange"), None
+    for number, writes in enumerate(bundles.commits_of(raw.body)):
+        written = await handle.commit(writes, key=f"raw-message/{raw.id}/{number}")
+        patient = patient or next((one.id for one in written if one.type == "Patient"), None)
     return Outcome("stored", "AA", None, raw.id, patient, raw.kind)
 
 

@@ -7,9 +7,8 @@ there stays, lists grow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -47,8 +46,12 @@ class SegmentMap:
     def apply(self, segment: Segment, sheet: Sheet) -> dict[str, Any]:
         """The resource that the segment describes. Raises Fault, naming the field."""
         resource: dict[str, Any] = {"resourceType": self.resource}
+        fields = segment.fields
+        count = len(fields)
         for row in self.rows:
-            row.apply(segment, sheet, resource)
+            # Most fields of most messages are empty.
+            if row.always or (row.field < count and fields[row.field]):
+                row.apply(segment, sheet, resource)
         return resource
 
 
@@ -60,6 +63,7 @@ class _Row:
     convert: Converter | None
     options: dict[str, Any]
     required: bool
+    always: bool
 
     def apply(self, segment: Segment, sheet: Sheet, resource: dict[str, Any]) -> None:
         if self.convert is None:
@@ -105,45 +109,33 @@ def _descend(node: Any, step: str, empty: Any) -> Any:
 def segment_map(name: str, sender: Sender) -> SegmentMap:
     """The map `rules/hl7v2/segments/<name>.yaml`, with the sender's own rows before it."""
     rule = rules.load(_PACKAGE, f"hl7v2/segments/{name}.yaml")
-    return compiled(rule, sender)
+    # Senders without rows of their own share one map, so that invented names fill no memory.
+    key = (name, sender.key if sender.rows else "")
+    known = _maps.get(key)
+    # A rule that has changed, by its date or by the region, is another object.
+    if known is None or known[0] is not rule or known[1] is not sender.rows:
+        known = _maps[key] = (rule, sender.rows, compiled(rule, sender))
+    return known[2]
 
 
-@lru_cache(maxsize=4096)
-def _compiled(rule_file: str, segment: str, resource: str, rows: _Frozen) -> SegmentMap:
-    del rule_file
-    return SegmentMap(segment, resource, tuple(_row(row) for row in rows.items))
-
-
-class _Frozen:
-    """Rows as a cache key: rules are read-only, so the identity of their rows is enough."""
-
-    __slots__ = ("identity", "items")
-
-    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
-        self.items = tuple(items)
-        self.identity = tuple(id(item) for item in self.items)
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and other.identity == self.identity
+_maps: dict[tuple[str, str], tuple[rules.Rule, tuple[Mapping[str, Any], ...], SegmentMap]] = {}
 
 
 def compiled(rule: rules.Rule, sender: Sender) -> SegmentMap:
-    """A rule compiled for a sender; kept, because it serves thousands of messages a second."""
+    """A rule compiled for a sender, whose own rows come first."""
     segment, resource = str(rule.body["segment"]), str(rule.body["resource"])
     own = [row for row in sender.rows if str(row.get("from", "")).startswith(f"{segment}-")]
     replaced = {str(row["to"]) for row in own if row.get("replace")}
     rows = [*own, *(row for row in rule.table if str(row["to"]) not in replaced)]
-    return _compiled(str(rule.file), segment, resource, _Frozen(rows))
+    return SegmentMap(segment, resource, tuple(_row(row) for row in rows))
 
 
 def _row(row: Mapping[str, Any]) -> _Row:
     options = {key: value for key, value in row.items() if key not in {"from", "to", "as", "required"}}
     path = tuple(str(row["to"]).split("."))
     if "from" not in row:
-        return _Row("", 0, path, None, options, required=False)
+        return _Row("", 0, path, None, options, required=False, always=True)
     segment, field = str(row["from"]).split("-")
     required = bool(row.get("required"))
-    return _Row(segment, int(field), path, CONVERTERS[row.get("as", "text")], options, required)
+    always = required or "empty" in options
+    return _Row(segment, int(field), path, CONVERTERS[row.get("as", "text")], options, required, always)

@@ -14,6 +14,8 @@ _ENDS = re.compile(r"\r\n?|\n")
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _ESCAPE = re.compile(r"\\([^\\]{0,200})\\")
 _HEX = re.compile(r"[Xx]((?:[0-9A-Fa-f]{2})+)")
+# FHIR strings hold tab, line feed and carriage return, and no other control character (R4, 2.24.0.1).
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COMMANDS = {".br": "\n", ".sp": "\n", ".fi": "", ".nf": "", "H": "", "N": ""}
 
 
@@ -64,7 +66,7 @@ class Segment:
         return self.part(value.split(self.delimiters.repetition, 1)[0], component, subcomponent)
 
     def part(self, value: str, component: int, subcomponent: int = 1) -> str:
-        """One part of a repetition, unescaped and stripped."""
+        """One part of a repetition, unescaped, without control characters, stripped."""
         parts = value.split(self.delimiters.component)
         if component > len(parts):
             return ""
@@ -74,12 +76,17 @@ class Segment:
             found = pieces[subcomponent - 1] if subcomponent <= len(pieces) else ""
         elif subcomponent > 1:
             return ""
-        found = found.strip()
-        return "" if found == '""' else self.unescape(found)
+        if found == '""':
+            return ""
+        found = self.unescape(found).strip()
+        return found if found.isprintable() else _CONTROLS.sub("", found).strip()
 
     def parts(self, value: str) -> list[str]:
         """All components of a repetition, first subcomponent each, unescaped and stripped."""
-        return [self.part(one, 1) for one in value.split(self.delimiters.component)]
+        signs = self.delimiters
+        if signs.subcomponent in value or signs.escape in value or not value.isprintable() or '""' in value:
+            return [self.part(one, 1) for one in value.split(signs.component)]
+        return [one.strip() for one in value.split(signs.component)]
 
     def unescape(self, value: str) -> str:
         r"""Resolve \F\ \S\ \T\ \R\ \E\ \Xdd\ \.br\ ; an unknown escape stays as it was sent."""

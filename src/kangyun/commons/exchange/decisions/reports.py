@@ -140,7 +140,7 @@ def _in_group(draft: Draft, sheet: Sheet) -> None:
 
 def _document(segment: Segment, sheet: Sheet) -> None:
     group = sheet.group
-    status = results.result_status(segment, 11, sheet, {"table": "result_status"})
+    status = _document_status(segment, sheet)
     coded = codes.concept(segment.parts(segment.raw(3)), sheet.sender)
     found: dict[str, Any] = {
         "resourceType": "DocumentReference",
@@ -159,6 +159,14 @@ def _document(segment: Segment, sheet: Sheet) -> None:
         _present(found, group, sheet)
     found = {key: value for key, value in found.items() if value}
     sheet.add(found, *seed, segment.text(4))
+
+
+def _document_status(segment: Segment, sheet: Sheet) -> str:
+    try:
+        return results.result_status(segment, 11, sheet, {"table": "result_status"})
+    except Fault as fault:
+        fault.place = "OBX-11"
+        raise
 
 
 def _present(found: dict[str, Any], group: Group, sheet: Sheet) -> None:

@@ -31,7 +31,8 @@ def begin(encounter: dict[str, Any], event: str, occurred: str, place: dict[str,
     if status:
         encounter["statusHistory"] = [{"status": status, "period": {"start": occurred}}]
     if place:
-        start = period.get("start", occurred) if event in {"A01", "A04"} else occurred
+        # Only a transfer says when the place was entered; every other message says where the visit is.
+        start = occurred if event == "A02" else period.get("start", occurred)
         encounter["location"] = [{"location": place, "status": "active", "period": {"start": start}}]
     return encounter
 
@@ -107,7 +108,10 @@ def _closed(places: list[dict[str, Any]], end: str | None) -> list[dict[str, Any
     closed: list[dict[str, Any]] = []
     ends = [*(place["period"]["start"] for place in places[1:]), end]
     for place, until in zip(places, ends, strict=True):
-        period = {"start": place["period"]["start"], **({"end": until} if until else {})}
+        start = place["period"]["start"]
+        # Clocks of senders disagree; no stay ends before it began.
+        until = max(until, start, key=moment) if until else until  # noqa: PLW2901 - the same end, made possible
+        period = {"start": start, **({"end": until} if until else {})}
         closed.append({**place, "status": "completed" if until else "active", "period": period})
     return closed
 
