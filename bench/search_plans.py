@@ -23,7 +23,6 @@ import uvloop
 import population
 from kangyun.base import clock
 from kangyun.base.database import migrate
-from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
 from kangyun.commons.records.actions.entries import entry
 from kangyun.commons.records.queries import search
@@ -79,12 +78,10 @@ def batches(lines: Iterator[str]) -> Iterator[list[str]]:
         yield batch
 
 
-async def measure(pool: Any, residents: int, *, plans: bool) -> None:
+async def measure(connection: Any, residents: int, *, plans: bool) -> None:
     """Each search with many values, or the plan of one."""
     for name, address in SEARCHES:
-        times: list[tuple[float, int]] = []
-        async with pool.acquire() as connection:
-            times += [await once(connection, fill(address, residents), plans=plans) for _ in range(1 if plans else 60)]
+        times = [await once(connection, fill(address, residents), plans=plans) for _ in range(1 if plans else 60)]
         steady = sorted(took for took, _ in times[len(times) // 6 :]) or [0.0]
         rows = statistics.fmean(count for _, count in times)
         print(f"{name:32} {statistics.median(steady) * 1000:8.2f} ms  p95 {steady[int(len(steady) * 0.95)] * 1000:8.2f}"
@@ -150,12 +147,10 @@ async def main() -> None:
         await migrate(fresh)
         await load(fresh, asked.residents, asked.observations)
         await fresh.close()
-    pool = open_pool(server.dsn("plans"), 2, 60)
-    one = await pool.acquire()
-    if one:
-        await sizes(one)
-    await measure(pool, asked.residents, plans=asked.plans)
-    await pool.close()
+    one = await asyncpg.connect(server.dsn("plans"), server_settings={"plan_cache_mode": "force_custom_plan"})
+    await sizes(one)
+    await measure(one, asked.residents, plans=asked.plans)
+    await one.close()
     await connection.close()
     server.stop()
 

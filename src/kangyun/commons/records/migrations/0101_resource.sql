@@ -36,7 +36,7 @@ CREATE INDEX resource_tokens ON resource USING gin (tokens) WITH (gin_pending_li
 CREATE INDEX resource_strings ON resource USING gin (strings) WITH (gin_pending_list_limit = 512);
 -- The planner must know frequent codes and names from rare ones; it keeps ten elements for each unit of the target.
 ALTER TABLE resource ALTER COLUMN tokens SET STATISTICS 300;
-ALTER TABLE resource ALTER COLUMN strings SET STATISTICS 300;
+ALTER TABLE resource ALTER COLUMN strings SET STATISTICS 100;
 ALTER TABLE resource SET (autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
 
 CREATE TABLE span (

@@ -23,7 +23,7 @@ from kangyun.commons.records.queries.search.conditions import (
     all_of,
     any_of,
 )
-from kangyun.commons.records.queries.search.query import Restriction
+from kangyun.commons.records.queries.search.query import Restriction, compartment_types
 from kangyun.commons.records.queries.search.sql import Statement
 
 FEW = 1000
@@ -52,8 +52,8 @@ async def _chain(connection: Connection, restriction: Restriction, chain: Chain)
     if isinstance(chain.inner, Nothing):
         return Nothing()
     statement = Statement(restriction)
-    where = statement.where("r", (chain.type,), (chain.inner,))
-    rows = f"FROM resource r WHERE {where} ORDER BY r.rid LIMIT {FEW + 1}"
+    where = statement.where("r", (chain.type,), (chain.inner,), implied=True)
+    rows = f"FROM resource r WHERE {where} ORDER BY r.type, r.rid LIMIT {FEW + 1}"
     if chain.canonical is None:
         text = f"SELECT r.key {rows}"
     else:
@@ -63,17 +63,17 @@ async def _chain(connection: Connection, restriction: Restriction, chain: Chain)
     if len(keys) > FEW:
         return chain
     tokens = tuple(key ^ seed for key in keys for seed in chain.seeds)
-    return HasToken(tokens) if tokens else Nothing()
+    return HasToken(tokens, rare=chain.type in compartment_types()) if tokens else Nothing()
 
 
 async def _reverse(connection: Connection, restriction: Restriction, reverse: Reverse) -> Condition:
     if isinstance(reverse.inner, Nothing):
         return Nothing()
     statement = Statement(restriction)
-    where = statement.where("r", (reverse.type,), (reverse.inner,))
+    where = statement.where("r", (reverse.type,), (reverse.inner,), implied=True)
     seeds = " OR ".join(f"i.tokens @> ARRAY[l # {statement.add(seed, 'bigint')}]" for seed in reverse.seeds)
     text = (
-        f"WITH i AS MATERIALIZED (SELECT r.links, r.tokens FROM resource r WHERE {where} ORDER BY r.rid"
+        f"WITH i AS MATERIALIZED (SELECT r.links, r.tokens FROM resource r WHERE {where} ORDER BY r.type, r.rid"
         f" LIMIT {FEW + 1}) SELECT count(*) AS found, NULL::bigint AS key FROM i"
         f" UNION ALL SELECT DISTINCT 0, l FROM i, unnest(i.links) l WHERE {seeds}"
     )

@@ -36,9 +36,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class HasToken:
-    """At least one of the tokens."""
+    """At least one of the tokens; `rare` when they name one resident's things, so that few resources have them."""
 
     tokens: tuple[int, ...]
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def any_of(parts: Iterable[Condition]) -> Condition:
     tokens = tuple(dict.fromkeys(token for part in kept if isinstance(part, HasToken) for token in part.tokens))
     rest: list[Condition] = [part for part in kept if not isinstance(part, HasToken)]
     if tokens:
-        rest.insert(0, HasToken(tokens))
+        rest.insert(0, HasToken(tokens, all(part.rare for part in kept if isinstance(part, HasToken))))
     if not rest:
         return Nothing()
     return rest[0] if len(rest) == 1 else AnyOf(tuple(rest))

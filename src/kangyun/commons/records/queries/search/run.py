@@ -9,7 +9,7 @@ from kangyun.base.database import Connection
 from kangyun.commons.records.model import Stored, type_name
 from kangyun.commons.records.queries.search import cursor as cursors
 from kangyun.commons.records.queries.search.chains import settle
-from kangyun.commons.records.queries.search.conditions import All, Condition, HasLexeme, HasToken, Nothing
+from kangyun.commons.records.queries.search.conditions import All, Condition, HasToken, Nothing
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.includes import included
 from kangyun.commons.records.queries.search.query import Query, Result
@@ -80,13 +80,13 @@ async def _total(connection: Connection, query: Query, known: int | None) -> int
 
 def _cheap(conditions: tuple[Condition, ...]) -> bool:
     return bool(conditions) and all(
-        isinstance(part, HasToken | HasLexeme) or (isinstance(part, All) and _cheap(part.parts)) for part in conditions
+        isinstance(part, HasToken) or (isinstance(part, All) and _cheap(part.parts)) for part in conditions
     )
 
 
 async def _count(connection: Connection, query: Query, limit: int | None) -> int:
     statement = Statement(query.restriction)
-    where = statement.where("r", query.types, query.conditions)
+    where = statement.where("r", query.types, query.conditions, implied=True)
     some = f"SELECT FROM resource r WHERE {where}" + (f" LIMIT {limit}" if limit else "")
     return await connection.fetchval(f"SELECT count(*) FROM ({some}) r", *statement.values)
 
@@ -94,6 +94,6 @@ async def _count(connection: Connection, query: Query, limit: int | None) -> int
 async def _estimate(connection: Connection, query: Query) -> int:
     """What the planner expects."""
     statement = Statement(query.restriction)
-    where = statement.where("r", query.types, query.conditions)
+    where = statement.where("r", query.types, query.conditions, implied=True)
     lines = await connection.fetch(f"EXPLAIN SELECT FROM resource r WHERE {where}", *statement.values)
     return int(lines[0][0].partition("rows=")[2].partition(" ")[0])

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from kangyun.commons.records.decisions.index.dates import from_microseconds, to_microseconds
-from kangyun.commons.records.queries.search.conditions import Not, SpanExists
+from kangyun.commons.records.queries.search.conditions import HasToken, Not, SpanExists
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.query import Query, SortKey
 from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
@@ -33,11 +33,11 @@ class Key:
 
 def page(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
     """The statement of one page of at most `limit` rows; its columns end with k0, k1, ... and secret."""
-    if _walks(query):
-        return _walk(query, statement, place, limit)
-    keys = [_key(statement, sort) for sort in query.sort]
-    if len(query.types) != 1 and not keys:
-        keys = [Key("r.type", "smallint", descending=False)]
+    if len(query.sort) == 1 and query.sort[0].kind == "span":
+        return (_gather if _rare(query) or not _walkable(query) else _walk)(query, statement, place, limit)
+    if not query.sort and query.type:
+        return _unsorted(query, statement, place, limit)
+    keys = [_key(statement, sort) for sort in query.sort] or [Key("r.type", "smallint", descending=False)]
     where = statement.where("r", query.types, query.conditions)
     plain = all(key.sql.startswith("r.") for key in keys)
     columns = ", ".join([COLUMNS, *(f"{key.sql} AS k{n}" for n, key in enumerate(keys)), _SEAL])
@@ -50,24 +50,52 @@ def page(query: Query, statement: Statement, place: Place | None, limit: int) ->
     return f"SELECT * FROM ({inner}) r WHERE {after} ORDER BY {order} LIMIT {limit}"
 
 
-def _walks(query: Query) -> bool:
+def _rare(query: Query) -> bool:
+    """Whether so few match that they are best found first and sorted then."""
+    return any(isinstance(part, HasToken) and part.rare for part in query.conditions)
+
+
+def _walkable(query: Query) -> bool:
+    return query.type is not None and len(query.sort[0].values) == 1
+
+
+def _unsorted(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
+    """By rid. Naming the type in the order lets the planner walk the type; leaving it out keeps it from doing so."""
+    where = statement.where("r", query.types, query.conditions, implied=True)
+    after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place else "true"
+    order = "r.rid" if _rare(query) else "r.type, r.rid"
+    return f"SELECT {COLUMNS}, {_SEAL} FROM resource r WHERE {where} AND {after} ORDER BY {order} LIMIT {limit}"
+
+
+def _gather(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
+    """By spans, where few rows match: all of them with their key, then sorted."""
+    sort = query.sort[0]
+    direction, sign = ("DESC", "<") if sort.descending else ("ASC", ">")
+    where = statement.where("r", query.types, query.conditions, implied=True)
+    after = "true"
+    if place:
+        rid = statement.add(place.rid, "bigint")
+        after = f"k0 IS NULL AND rid {sign} {rid}"
+        if not place.behind:
+            low = statement.add(_unbounded(float(place.keys[0])), "float8")
+            after = f"(k0 IS NULL OR (k0, rid) {sign} ({low}, {rid}))"
     return (
-        len(query.sort) == 1 and query.sort[0].kind == "span" and len(query.sort[0].values) == 1
-        and query.type is not None
-    )  # fmt: skip
+        f"SELECT * FROM (SELECT {COLUMNS}, {_span_key(statement, sort)} AS k0, {_SEAL} FROM resource r WHERE {where}) r"
+        f" WHERE {after} ORDER BY k0 {direction} NULLS LAST, rid {direction} LIMIT {limit}"
+    )
 
 
 def _walk(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
     """By one param of spans: its b-tree is in the right order, so a frequent filter need not sort what it finds."""
     param, descending = int(query.sort[0].values[0]), query.sort[0].descending
-    behind = _without_key(query, statement, param, place, limit)
+    direction, mark, sign = ("DESC", "greatest", "<") if descending else ("ASC", "least", ">")
+    behind = _without_key(query, statement, param, place, f"{direction} LIMIT {limit}")
     if place and place.behind:
         return behind
     where = statement.where("r", query.types, query.conditions)
-    direction, mark, sign = ("DESC", "greatest", "<") if descending else ("ASC", "least", ">")
     after = "true"
     if place:
-        low, rid = statement.add(float(place.keys[0]), "float8"), statement.add(place.rid, "bigint")
+        low, rid = statement.add(_unbounded(float(place.keys[0])), "float8"), statement.add(place.rid, "bigint")
         after = f"(k.lo, k.rid) {sign} ({low}, {rid})"
     return (
         f"(SELECT {COLUMNS}, k.lo AS k0, {_SEAL} FROM span k JOIN resource r ON r.rid = k.rid"
@@ -76,13 +104,12 @@ def _walk(query: Query, statement: Statement, place: Place | None, limit: int) -
     )
 
 
-def _without_key(query: Query, statement: Statement, param: int, place: Place | None, limit: int) -> str:
-    conditions = (*query.conditions, Not(SpanExists((param,))))
-    where = statement.where("r", query.types, conditions)
-    after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place and place.behind else "true"
+def _without_key(query: Query, statement: Statement, param: int, place: Place | None, tail: str) -> str:
+    where = statement.where("r", query.types, (*query.conditions, Not(SpanExists((param,)))))
+    sign = "<" if query.sort[0].descending else ">"
+    after = f"r.rid {sign} {statement.add(place.rid, 'bigint')}" if place and place.behind else "true"
     return (
-        f"SELECT {COLUMNS}, NULL::float8 AS k0, {_SEAL} FROM resource r WHERE {where} AND {after}"
-        f" ORDER BY r.rid LIMIT {limit}"
+        f"SELECT {COLUMNS}, NULL::float8 AS k0, {_SEAL} FROM resource r WHERE {where} AND {after} ORDER BY r.rid {tail}"
     )
 
 
@@ -93,7 +120,8 @@ def _key(statement: Statement, sort: SortKey) -> Key:
         case "id":
             return Key("r.id", "text", sort.descending)
         case "span":
-            return Key(_span_key(statement, sort), "float8", sort.descending)
+            last = "-Infinity" if sort.descending else "Infinity"
+            return Key(f"coalesce({_span_key(statement, sort)}, '{last}'::float8)", "float8", sort.descending)
         case "text":
             return Key(_or_last(_text_key(statement, sort), sort), "text", sort.descending)
         case _:
@@ -102,11 +130,8 @@ def _key(statement: Statement, sort: SortKey) -> Key:
 
 def _span_key(statement: Statement, sort: SortKey) -> str:
     params = statement.add(list(sort.values), "bigint[]")
-    function, last = ("max", "-Infinity") if sort.descending else ("min", "Infinity")
-    return (
-        f"coalesce((SELECT {function}(k.lo) FROM span k WHERE k.rid = r.rid AND k.param = ANY ({params})),"
-        f" '{last}'::float8)"
-    )
+    function = "max" if sort.descending else "min"
+    return f"(SELECT {function}(k.lo) FROM span k WHERE k.rid = r.rid AND k.param = ANY ({params}))"
 
 
 def _or_last(expression: str, sort: SortKey) -> str:
@@ -185,7 +210,7 @@ def _unbounded(value: float) -> float:
 def place_of(row: Any, count: int) -> Place:
     """The place behind a row of `page`, which has `count` keys."""
     keys = [row[f"k{n}"] for n in range(count)]
-    if keys == [None]:
+    if None in keys:  # Only an order by one span has rows without a key; the other orders have a value for that.
         return Place(row["rid"], (), behind=True)
     return Place(row["rid"], tuple(_plain(key) for key in keys))
 
@@ -196,4 +221,4 @@ def _plain(key: Any) -> float | int | str:
 
 def key_count(query: Query) -> int:
     """How many k columns the rows of `page` have."""
-    return len(query.sort) or int(len(query.types) != 1)
+    return len(query.sort) or int(query.type is None)

@@ -52,6 +52,9 @@ _POINT_TESTS = {
 }
 
 
+_REPEATS = 32
+
+
 class Statement:
     """Collects the parameters of one statement while its text is written."""
 
@@ -70,10 +73,20 @@ class Statement:
         self._aliases += 1
         return f"{letter}{self._aliases}"
 
-    def where(self, alias: str, types: tuple[str, ...], conditions: tuple[Condition, ...]) -> str:
-        """The whole condition on `alias`: type, not deleted, what the caller may see, and what is asked."""
+    def where(
+        self, alias: str, types: tuple[str, ...], conditions: tuple[Condition, ...], *, implied: bool = False
+    ) -> str:
+        """The whole condition on `alias`: type, not deleted, what the caller may see, and what is asked.
+
+        `implied`: tokens and lexemes belong to one type each, so that its condition takes no rows away. The planner
+        cannot know that; it would multiply the frequencies, or fetch the whole type to intersect it. Repeating the
+        type makes the condition look as weak as it is.
+        """
         parts = [f"NOT {alias}.deleted"]
-        if len(types) == 1:
+        if len(types) == 1 and implied and any(_owned(part) for part in _flat(conditions)):
+            repeated = ",".join([str(type_code(types[0]))] * _REPEATS)
+            parts.append(f"{alias}.type = ANY ('{{{repeated}}}'::smallint[])")
+        elif len(types) == 1:
             parts.append(f"{alias}.type = {type_code(types[0])}")
         elif types:
             parts.append(self._types(alias, types))
@@ -185,6 +198,11 @@ class Statement:
         seeds = [f"{inner}.tokens @> ARRAY[{alias}.key # {self.add(seed, 'bigint')}]" for seed in reverse.seeds]
         where = self.where(inner, (reverse.type,), (reverse.inner,))
         return f"EXISTS (SELECT FROM resource {inner} WHERE ({' OR '.join(seeds)}) AND {where} OFFSET 0)"
+
+
+def _owned(condition: Condition) -> bool:
+    """Whether the condition can only be true of resources of the searched type."""
+    return isinstance(condition, HasToken | HasLexeme | HasKey)
 
 
 def _flat(conditions: tuple[Condition, ...]) -> list[Condition]:

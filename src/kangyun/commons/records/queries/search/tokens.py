@@ -13,6 +13,7 @@ from kangyun.commons.records.decisions.index.slots import PRIMITIVE_TOKENS, Slot
 from kangyun.commons.records.decisions.index.tokens import IDENTIFIER, OF_TYPE, contact_text
 from kangyun.commons.records.model import hash64, is_type
 from kangyun.commons.records.queries.search.conditions import Condition, HasToken, Nothing
+from kangyun.commons.records.queries.search.query import compartment_types
 from kangyun.commons.records.queries.search.refusals import bad_modifier, bad_value, too_costly
 from kangyun.commons.records.queries.search.syntax import split, unescape
 
@@ -98,9 +99,11 @@ def _members(slot: Slot, codes: frozenset[tuple[str, str]]) -> Iterator[int]:
 def reference(parameter: Parameter, name: str, text: str, wanted: str | None) -> Condition:
     """One value of a reference parameter; `wanted` is the type that a modifier asks for."""
     value = unescape(text)
-    return tokens(
-        hash64(t) ^ use.slot.seed for use in parameter.uses for t in _references(use, parameter, name, value, wanted)
-    )
+    found = [(use, t) for use in parameter.uses for t in _references(use, parameter, name, value, wanted)]
+    if not found:
+        return Nothing()
+    numbers = dict.fromkeys(hash64(t) ^ use.slot.seed for use, t in found)
+    return HasToken(tuple(numbers), all(t.partition("/")[0] in compartment_types() for _, t in found))
 
 
 def _references(use: Use, parameter: Parameter, name: str, value: str, wanted: str | None) -> list[str]:
