@@ -1,4 +1,7 @@
-"""Everything public is documented, and what is documented is true: references fresh, links alive, examples run."""
+"""Everything public is documented, and what is documented is true: references fresh, links alive.
+
+The examples of README and tutorial are run by tests/journeys/test_first_message.py.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,13 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 from tools import reference
 
+from kangyun.base import settings
 from tests.house.house import ROOT, SOURCE, assert_kept, committed_files, is_test, plant, python_files
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
-RUN = re.compile(r"<!-- run -->\n+```python\n(.*?)```", re.DOTALL)
 
 
 def markdown() -> list[Path]:
@@ -80,18 +82,17 @@ def test_every_command_setting_metric_and_job_has_a_meaning() -> None:
         assert empty == [], f"{name} has rows without a meaning"
 
 
+def test_every_setting_is_read_somewhere() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in python_files(SOURCE) if not is_test(path))
+    assert_kept(name for name, *_ in settings.reference() if not re.search(rf"\.{name}\b", code))
+
+
 def test_the_readme_has_its_two_commands_and_no_third_way_to_install() -> None:
     for name in ("README.md", "README.zh-CN.md"):
         text = (ROOT / name).read_text("utf-8")
         assert "make demo" in text
         assert "make test" in text
         assert "pip install" not in text
-
-
-@pytest.mark.parametrize("path", [p for p in markdown() if RUN.search(p.read_text("utf-8"))], ids=lambda path: path.name)
-def test_python_in_the_docs_that_is_marked_to_run_runs(path: Path) -> None:
-    for block in RUN.findall(path.read_text("utf-8")):
-        exec(compile(block, str(path), "exec"), {"__name__": "__docs__"})  # our own documents
 
 
 def test_a_dead_link_and_a_silent_function_are_caught(tmp_path: Path) -> None:
