@@ -16,9 +16,9 @@ from yunzhou.plans import CHINA, Plan, Year
 from yunzhou.story import Told, Window
 from yunzhou.visits import Realised, Visit
 
-HURRY = 15
+HURRY = 40
 BEGINS_EVERY = timedelta(seconds=9)
-BEFORE = timedelta(minutes=12)
+BEFORE = timedelta(minutes=2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

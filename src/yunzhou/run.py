@@ -21,7 +21,7 @@ from yunzhou.mllp import Answer
 from yunzhou.plans import CHINA
 from yunzhou.send import Sender, Tally, Target
 
-EVERY = 5.0
+EVERY, EVERY_LIVE = 5.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     began: float = field(default_factory=time.monotonic)
     _told: float = 0.0
+    _living: bool = False
     _reached: datetime | None = None
     _truth: BinaryIO | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,6 +79,7 @@ class Run:
             self._say()
         if self.options.live:
             print("the history is told; today goes on until stopped (Ctrl+C)", flush=True)
+            self._living = True
             await self._live(sender)
 
     async def _live(self, sender: Sender) -> None:
@@ -102,7 +104,8 @@ class Run:
         self._reached = message.at
         if self._truth:
             self._truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.facts, message.fact()])
-        if time.monotonic() - self._told > (0.2 if sys.stdout.isatty() else EVERY):
+        pause = 0.2 if sys.stdout.isatty() else EVERY_LIVE if self._living else EVERY
+        if time.monotonic() - self._told > pause:
             self._say()
 
     def _say(self) -> None:
@@ -114,6 +117,8 @@ class Run:
         share = min(1.0, (self._reached - window.since) / (window.until - window.since))
         bar = ("█" * int(share * 24)).ljust(24, "·")
         text = f"{bar} {self._reached:%Y-%m-%d}  {self.tally.total:,} messages  {self.tally.total / seconds:,.0f}/s"
+        if self._living:
+            text = f"{self._reached:%Y-%m-%d %H:%M}  {self.tally.total:,} messages since the beginning"
         # A terminal shows one moving line; a log gets a new one.
         print(f"\r{text}" if sys.stdout.isatty() else text, end="" if sys.stdout.isatty() else "\n", flush=True)
 
