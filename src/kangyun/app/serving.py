@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from kangyun.app.connections import BoundedConnection
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services, open_services
 from kangyun.app.web import build
@@ -78,10 +79,9 @@ class _Server(uvicorn.Server):
 def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Config:
     settings = services.settings
     return uvicorn.Config(
-        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http="httptools",
+        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http=BoundedConnection,
         log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
         timeout_graceful_shutdown=10, timeout_keep_alive=75,
-        limit_concurrency=1000,
     )
 
 

@@ -23,15 +23,17 @@ def check_id(id_: str, expression: str | None = None) -> str:
     return id_
 
 
-def check(resources: Sequence[dict[str, Any]], places: Sequence[str | None]) -> None:
-    """Validate all; raises Problem 422 with every error, each under its place such as `Bundle.entry[3]`."""
-    faults: list[Issue] = []
-    for resource, place in zip(resources, places, strict=True):
-        errors = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
-        if errors:
-            faults.extend(moved(Problem(422, *errors), str(resource.get("resourceType", "")), place).issues)
+def check(resource: dict[str, Any], place: str | None = None) -> None:
+    """Validate; raises Problem 422 with every error, each under its place such as `Bundle.entry[3]`."""
+    faults = errors(resource, place)
     if faults:
         raise Problem(422, *faults)
+
+
+def errors(resource: dict[str, Any], place: str | None) -> Sequence[Issue]:
+    """What keeps a resource from being stored."""
+    found = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
+    return moved(Problem(422, *found), str(resource.get("resourceType", "")), place).issues if found else ()
 
 
 def moved(problem: Problem, type_: str, place: str | None) -> Problem:

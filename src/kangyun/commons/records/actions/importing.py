@@ -117,5 +117,5 @@ def _row(resource: dict[str, Any], updated: Any) -> entries.Entry:
     type_ = resource.get("resourceType")
     if not isinstance(type_, str) or not is_type(type_):
         raise Problem(400, Issue("structure", "records.no-resource"))
-    entries.check([resource], [None])
+    entries.check(resource)
     return entries.entry(resource, str(resource.get("id") or new_id()), updated, None)

@@ -6,6 +6,7 @@ conditional references are resolved, everything is validated and indexed, and on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,12 +14,16 @@ import asyncpg
 
 from kangyun.base import clock
 from kangyun.base.database import Connection
-from kangyun.base.errors import Problem, refuse
+from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.commons.records.actions import entries
 from kangyun.commons.records.actions.planning import Plan, matches, plan_all
 from kangyun.commons.records.actions.references import Links, conditional_references, resolve
 from kangyun.commons.records.model import Stored, Write, Written, new_id
 from kangyun.commons.records.queries.reading import sql
+
+MOST_FAULTS = 1000
+
+_BREATH = 32
 
 
 async def write(connection: Connection, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
@@ -39,7 +44,7 @@ def fresh(write: Write) -> bool:
 def prepare(write: Write, updated: datetime, place: str | None = None) -> tuple[entries.Entry, Written]:
     """Validate and index one plain create."""
     resource = write.resource or {}
-    entries.check([resource], [place])
+    entries.check(resource, place)
     id_ = new_id()
     row = entries.entry({k: v for k, v in resource.items() if k != "id"}, id_, updated, None)
     return row, _written((write.type, id_), 1, updated, 201, row)
@@ -72,16 +77,40 @@ async def _resolve_condition(connection: Connection, plan: Plan, text: str) -> s
 
 async def _commit(connection: Connection, plans: Sequence[Plan]) -> list[Written]:
     updated = clock.now()
-    entries.check(
-        [plan.resource for plan in plans if plan.resource], [plan.place for plan in plans if plan.resource])
-    rows: dict[int, entries.Entry] = {n: _row(plan, updated) for n, plan in enumerate(plans)
-                                      if not plan.known and not plan.nothing}
+    await _check(plans)
+    rows = await _rows(plans, updated)
     if rows and all(plans[n].write.method == "create" for n in rows):
         await connection.execute(sql.create, list(rows.values()))
         done = dict.fromkeys(rows, (1, False))
     else:
         done = await _change(connection, rows, plans)
     return [_outcome(plan, updated, rows.get(n), done.get(n)) for n, plan in enumerate(plans)]
+
+
+async def _check(plans: Sequence[Plan]) -> None:
+    """Validate all, so that one refusal names every fault."""
+    faults: list[Issue] = []
+    for number, plan in enumerate(plans):
+        if plan.resource is not None:
+            faults.extend(entries.errors(plan.resource, plan.place))
+        await _breathe(number)
+    if faults:
+        raise Problem(422, *faults[:MOST_FAULTS])
+
+
+async def _rows(plans: Sequence[Plan], updated: datetime) -> dict[int, entries.Entry]:
+    rows: dict[int, entries.Entry] = {}
+    for number, plan in enumerate(plans):
+        if not plan.known and not plan.nothing:
+            rows[number] = _row(plan, updated)
+        await _breathe(number)
+    return rows
+
+
+async def _breathe(number: int) -> None:
+    """Let other requests pass in between: ten thousand resources take seconds."""
+    if number % _BREATH == _BREATH - 1:
+        await asyncio.sleep(0)
 
 
 def _row(plan: Plan, updated: datetime) -> entries.Entry:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from kangyun.base.web import route
 from kangyun.base.web.routing import GuardedRoute
-from kangyun.commons.records.api import bundles, interactions, operations, searching, wire
+from kangyun.commons.records.api import bundles, interactions, operations, searching, weight, wire
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -56,6 +56,9 @@ def _in_json(act: Endpoint) -> Endpoint:
     @wraps(act)
     async def answer(request: Request) -> Response:
         wire.check_accept(request)
+        if weight.is_large(request):
+            async with weight.place(interactions.limits(request).body_seconds):
+                return await act(request)
         return await act(request)
 
     return answer

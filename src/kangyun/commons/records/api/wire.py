@@ -17,6 +17,7 @@ from starlette.responses import Response
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.web.preferences import negotiate
+from kangyun.commons.records.api.weight import check_elements
 from kangyun.commons.records.model import ANY_VERSION, Stored, Written
 
 MEDIA = "application/fhir+json; charset=utf-8"
@@ -78,7 +79,9 @@ async def resource(request: Request, limits: Limits) -> dict[str, Any]:
     kind = request.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
     if kind not in _JSON:
         raise refuse(415, "not-supported", "base.bad-media-type")
-    return fhir_json.loads(await body(request, limits))
+    content = await body(request, limits)
+    check_elements(content)
+    return fhir_json.loads(content)
 
 
 def check_accept(request: Request) -> None:

@@ -138,7 +138,7 @@ async def test_long_texts_and_long_words_can_be_stored(api: httpx.AsyncClient) -
         stored = await create(api, patient(name=[{"text": text}], identifier=[{"system": "urn:long", "value": text[:5000]}]))
         assert found(await api.get(f"/fhir/Patient/{stored['id']}"))["name"][0]["text"] == text
     person = (await create(api, patient()))["id"]
-    many = ",".join('{"system":"urn:x","code":"c%d"}' % n for n in range(3000))
+    many = ",".join(f'{{"system":"urn:x","code":"c{n}"}}' for n in range(3000))
     refused_or_stored = await api.post(
         "/fhir/Observation", content=observation(person, category=f'[{{"coding":[{many}]}}]').encode(), headers=FHIR_JSON)
     assert refused_or_stored.status_code in {201, 422}

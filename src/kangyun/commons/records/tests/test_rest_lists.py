@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,13 +13,13 @@ from kangyun.base.fhir.validation import validate
 
 
 @pytest.fixture(scope="module")
-async def people(api: httpx.AsyncClient) -> AsyncIterator[list[str]]:
+async def people(api: httpx.AsyncClient) -> list[str]:
     """Twelve people of one family name, in the order of their births."""
     made = [
         await create(api, patient(name=[{"family": "欧阳", "given": [f"n{n:02}"]}], birthDate=f"19{n + 10}-01-01"))
         for n in range(12)
     ]
-    yield [person["id"] for person in made]
+    return [person["id"] for person in made]
 
 
 async def follow(api: httpx.AsyncClient, address: str) -> list[dict[str, Any]]:

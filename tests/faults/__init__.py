@@ -1,0 +1,1 @@
+"""Accidents, made on purpose against the real server: nothing that was acknowledged may be lost."""
