@@ -48,7 +48,7 @@ async def process(gate: Gate, raw: RawMessage) -> Outcome:
         outcome = _on_problem(raw, problem)
     except Exception as error:
         number = f"{secrets.randbelow(10**8):08d}"
-        log.exception("exchange.bug", message=raw.id, number=number, error=type(error).__name__)
+        log.exception("exchange.bug", message=raw.id, trace=number, error=type(error).__name__)
         outcome = _quarantined(raw, Reason("exchange.internal", "", {"number": number}))
     SECONDS.labels(raw.form).observe(time.perf_counter() - started)
     return outcome
