@@ -54,6 +54,11 @@ async def service_worker(_request: Request) -> Response:
     return Response(script, media_type="text/javascript", headers={"cache-control": "no-cache"})
 
 
+async def favicon(_request: Request) -> Response:
+    """Serve our mark where browsers ask for it by themselves, as they do beside plain FHIR answers."""
+    return Response(asset("mark.svg").body, media_type="image/svg+xml", headers={"cache-control": "public, max-age=86400"})
+
+
 def wants_page(request: Request) -> bool:
     """Say whether the caller is a person's browser and not a machine."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/fhir")
@@ -97,5 +102,6 @@ def routes() -> list[BaseRoute]:
         route("/static/{digest}/{name:path}", serve_asset, permission=PUBLIC),
         route("/preferences", set_preferences, permission=PUBLIC, methods=["POST"]),
         route("/offline", offline, permission=PUBLIC),
+        route("/favicon.ico", favicon, permission=PUBLIC),
         route("/service-worker.js", service_worker, permission=PUBLIC),
     ]

@@ -65,10 +65,17 @@
   };
   const font = `12px ${token("--font")}`;
   const axis = { stroke: token("--ink-faint"), font, grid: { stroke: token("--chart-grid"), width: 1 }, ticks: { stroke: token("--chart-grid"), width: 1 } };
+
+  // A scale of years needs no days, and a scale of days no years.
+  function precision(u) {
+    const days = (u.scales.x.max - u.scales.x.min) / 86400;
+    if (days > 1500) return { year: "numeric" };
+    return days > 60 ? { year: "numeric", month: "short" } : { month: "short", day: "numeric" };
+  }
+
   const months = (u, splits) => splits.map((seconds) => {
     const when = new Date(seconds * 1000);
-    const long = data.times[data.times.length - 1] - data.times[0] > 3 * 365 * 86400;
-    return new Intl.DateTimeFormat(chinese ? "zh-CN" : "en-GB", long ? { year: "numeric" } : { year: "2-digit", month: "short", day: "numeric" }).format(when);
+    return new Intl.DateTimeFormat(chinese ? "zh-CN" : "en-GB", { ...precision(u), timeZone: "Asia/Shanghai" }).format(when);
   });
 
   const options = {
