@@ -10,19 +10,19 @@ import httpx
 from yunzhou.mllp import FIRST_PAUSE, LONGEST_PAUSE, Answer
 
 # The server was busy or two senders met on one record: the same bundle again is right, since all its entries are conditional.
-AGAIN = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
+AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 MOST = 8
 
 
 class FhirLink:
     """One keep-alive connection to a FHIR server."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
         headers = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self.url = url.rstrip("/")
-        self._client = httpx.AsyncClient(headers=headers, timeout=60.0, trust_env=False)
+        self._client = httpx.AsyncClient(headers=headers, timeout=60.0, trust_env=False, transport=transport)
         self.sent = self.reconnects = 0
 
     async def send(self, name: str, bundle: bytes) -> Answer:

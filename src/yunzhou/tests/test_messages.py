@@ -151,6 +151,31 @@ def test_results_say_number_code_value_unit_and_range() -> None:
     assert seen > 1000
 
 
+def _judge(value: float, reference: str) -> set[str]:
+    """Judge a value by the printed reference range alone."""
+    low, high = "", ""
+    if reference[:2] == ">=":
+        low = reference[2:]
+    elif reference[:2] == "<=":
+        high = reference[2:]
+    else:
+        low, high = reference.replace("--", "-").split("-")
+    if low and value < float(low):
+        return {"L", "LL", "↓"}
+    return {"H", "HH", "↑"} if high and value > float(high) else {"N", ""}
+
+
+def test_every_flag_is_that_of_the_printed_range() -> None:
+    judged = 0
+    for _, split in _hl7():
+        for line in split.all("OBX"):
+            if line[2] == "NM" and line[7]:
+                judged += 1
+                critical = line[8] in {"HH", "LL"}
+                assert critical or line[8] in _judge(float(line[5]), line[7])
+    assert judged > 1000
+
+
 def test_arrows_and_letters_mean_the_same() -> None:
     meaning = {"↑": {"H", "HH"}, "↓": {"L", "LL"}, "": {"N", "A", ""}}
     for message, split in _hl7(2):
