@@ -26,7 +26,7 @@ from kangyun.commons.records.queries.search.conditions import (
 from kangyun.commons.records.queries.search.query import Restriction, compartment_types
 from kangyun.commons.records.queries.search.sql import Statement
 
-FEW = 1000
+FEW = 400
 
 
 async def settle(connection: Connection, restriction: Restriction, condition: Condition) -> Condition:

@@ -18,6 +18,7 @@ from kangyun.commons.records.queries.search.sql import Statement
 
 # A total that nobody asked for is counted up to here.
 CHEAP_TOTAL = 300
+_MOST_COUNTED = 8
 
 
 async def run(connection: Connection, query: Query) -> Result:
@@ -80,14 +81,15 @@ async def _total(connection: Connection, query: Query, known: int | None) -> int
 
 def _cheap(conditions: tuple[Condition, ...]) -> bool:
     return bool(conditions) and all(
-        isinstance(part, HasToken) or (isinstance(part, All) and _cheap(part.parts)) for part in conditions
+        (isinstance(part, HasToken) and len(part.tokens) <= _MOST_COUNTED) or (isinstance(part, All) and _cheap(part.parts)) for part in conditions
     )
 
 
 async def _count(connection: Connection, query: Query, limit: int | None) -> int:
     statement = Statement(query.restriction)
     where = statement.where("r", query.types, query.conditions, implied=True)
-    some = f"SELECT FROM resource r WHERE {where}" + (f" LIMIT {limit}" if limit else "")
+    # In the order of the page: the planner then walks the type, not the table, which may begin with other types.
+    some = f"SELECT FROM resource r WHERE {where}" + (f" ORDER BY r.type, r.rid LIMIT {limit}" if limit else "")
     return await connection.fetchval(f"SELECT count(*) FROM ({some}) r", *statement.values)
 
 

@@ -53,10 +53,13 @@ _POINT_TESTS = {
 
 
 _REPEATS = 32
+_GROUP = 16
 
 
 class Statement:
     """Collects the parameters of one statement while its text is written."""
+
+    LIST = "bigint[]"
 
     def __init__(self, restriction: Restriction) -> None:
         self.restriction = restriction
@@ -120,8 +123,7 @@ class Statement:
             case Not(part):
                 return f"({self.condition(alias, part)}) IS NOT TRUE"
             case HasToken(tokens):
-                operator = "@>" if len(tokens) == 1 else "&&"
-                return f"{alias}.tokens {operator} {self.add(list(tokens), 'bigint[]')}"
+                return self._tokens(alias, tokens)
             case HasLexeme(query):
                 return f"{alias}.strings @@ {self.add(query, 'text')}::tsquery"
             case Contains():
@@ -140,6 +142,13 @@ class Statement:
                 return self._chain(alias, condition)
             case Reverse():
                 return self._reverse(alias, condition)
+
+    def _tokens(self, alias: str, tokens: tuple[int, ...]) -> str:
+        if len(tokens) == 1:
+            return f"{alias}.tokens @> {self.add(list(tokens), 'bigint[]')}"
+        # GIN compares every item found with every token asked for, so one long array costs the square of its length.
+        groups = (list(tokens[at : at + _GROUP]) for at in range(0, len(tokens), _GROUP))
+        return f"({' OR '.join(f'{alias}.tokens && {self.add(group, self.LIST)}' for group in groups)})"
 
     def _contains(self, alias: str, condition: Contains) -> str:
         tails = [f"{head}%{_like(condition.needle)}%" for head in condition.heads]
