@@ -7,6 +7,8 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
+import asyncpg
+
 from kangyun.base.database import Connection, Database
 from kangyun.base.errors import Problem
 from kangyun.base.reactions import Change, Reaction, delivered_below, run_feed
@@ -37,6 +39,8 @@ async def storm(handle: Handle, seed: int) -> int:
                         await asyncio.sleep(chance.random() / 100)
             else:
                 await handle.commit([patient(identifier, chance) for identifier in chosen])
+        except asyncpg.DeadlockDetectedError:
+            continue  # Two transactions that write several times took the same residents in different orders.
         except Problem as problem:
             if problem.status not in (409, 412, 503):  # Writers may meet; nothing else may go wrong.
                 raise
