@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 
 from kangyun.base.database.embedded import EmbeddedServer, watch
 from kangyun.base.database.pool import Pool
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.settings import Settings
+
+log = structlog.get_logger()
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -24,10 +27,14 @@ AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # What asyncpg makes of a connection that breaks in the middle of an answer.
     ConnectionError,
     FileNotFoundError,
     TimeoutError,
 )
+
+# These leave the protocol in the middle of an answer.
+_SPOILING = (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError)
 
 
 class Lease:
@@ -47,23 +54,29 @@ class Lease:
         try:
             self._connection = connection = await self._pool.acquire()
         except AWAY as error:
-            raise refuse(503, "transient", "base.database-away") from error
+            raise _told(error, refuse(503, "transient", "base.database-away")) from error
         return connection
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Give it back."""
         assert self._connection is not None
-        # A statement that was cancelled half-way leaves the protocol in the middle of an answer.
-        self._pool.release(self._connection, spoilt=isinstance(error, asyncio.CancelledError | TimeoutError))
+        self._pool.release(self._connection, spoilt=isinstance(error, _SPOILING))
         if error is not None:
-            told = _problem(error)
-            if told:
-                raise told from error
+            problem = _problem(error)
+            if problem:
+                raise _told(error, problem) from error
+
+
+def _told(error: BaseException, problem: Problem) -> Problem:
+    """Callers see only that it was the database; what it was stands in the log."""
+    log.warning("database.refused", status=problem.status, error=type(error).__name__)
+    return problem
 
 
 def _problem(error: BaseException) -> Problem | None:
     if isinstance(error, AWAY):
-        return refuse(503, "transient", "base.database-away")
+        # It broke after we had begun: PostgreSQL may have committed, only the answer is missing.
+        return refuse(503, "transient", "base.database-lost")
     if isinstance(error, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
         return refuse(507, "no-store", "base.storage-full")
     if isinstance(error, asyncpg.QueryCanceledError):

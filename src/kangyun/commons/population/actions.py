@@ -108,8 +108,13 @@ def _creation(id_: str, whole: dict[str, Any], patient: dict[str, Any]) -> Write
 
 
 def _replaced(gone: dict[str, Any], survivor_id: str) -> Write:
+    """The record that is given up: its numbers live on with the survivor alone, so that a number finds one resident.
+
+    What it carried before stands in its history.
+    """
     link = {"other": {"reference": f"Patient/{survivor_id}"}, "type": "replaced-by"}
     resource = {**gone, "active": False, "link": [*gone.get("link", []), link]}
+    resource.pop("identifier", None)
     return Write("update", "Patient", resource, id=str(gone["id"]), if_match=_version(gone))
 
 
