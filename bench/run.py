@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-QUICK = ("fhirpath.py", "validation.py")
+QUICK = ("fhirpath.py", "validation.py", "exchange.py")
 
 
 def main() -> int:
