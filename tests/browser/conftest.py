@@ -65,9 +65,12 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the platform did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium; playwright's download is not needed."""
+    """The machine's own Chromium; playwright's download is not needed.
+
+    It ends with each file, because playwright keeps an event loop running that asynchronous tests would stumble over.
+    """
     found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip(f"no browser on this machine ({', '.join(_BROWSERS)})")

@@ -29,7 +29,7 @@ def moment(text: str | None) -> datetime | None:
             return datetime.fromisoformat(text).astimezone(CHINA)
         parts = [int(part) for part in text.split("-")]
         return datetime(parts[0], *[*parts[1:], 1, 1][:2], tzinfo=CHINA)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         return None
 
 
