@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from kangyun.app.services import open_services
+from kangyun.app.services import open_services, settle_process
 from kangyun.base.errors import operation_outcome
 from kangyun.base.settings import Settings
 from kangyun.commons.records.actions.importing import Chunk, Loaded, chunks, done_chunks, load_chunk
@@ -33,7 +33,7 @@ async def _import(settings: Settings, files: list[Path], processes: int) -> int:
         dsn = services.database.dsn
         started = time.monotonic()
         todo, before = await _todo(dsn, files)
-        loaded = await asyncio.to_thread(_load_all, dsn, todo, processes, before)
+        loaded = await asyncio.to_thread(_load_all, (settings, dsn), todo, processes, before)
         await _analyse(dsn)
     finally:
         await services.database.close()
@@ -65,12 +65,12 @@ async def _analyse(dsn: str) -> None:
     await connection.close()
 
 
-def _load_all(dsn: str, todo: list[Chunk], processes: int, before: int) -> Loaded:
+def _load_all(place: tuple[Settings, str], todo: list[Chunk], processes: int, before: int) -> Loaded:
     if before:
         print(f"{before} resources were loaded before; going on")
     total = Loaded()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_open, initargs=(dsn,)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_open, initargs=place) as pool:
         waiting: dict[Future[Loaded], Chunk] = {}
         rest = iter(todo)
         done_bytes, all_bytes = 0, sum(c.end - c.start for c in todo) or 1
@@ -108,7 +108,9 @@ class _Process:
     connection: asyncpg.Connection[asyncpg.Record]
 
 
-def _open(dsn: str) -> None:
+def _open(settings: Settings, dsn: str) -> None:
+    settle_process(settings)
+
     async def connect() -> Any:
         # Group the fsync of chunks: a chunk that is lost with the machine was not noted either.
         return await asyncpg.connect(dsn, server_settings={"synchronous_commit": "off", "jit": "off"})

@@ -8,9 +8,9 @@ from pathlib import Path
 from kangyun.base import database as databases
 from kangyun.base import rules
 from kangyun.base.database import Database
-from kangyun.base.settings import Settings
+from kangyun.base.settings import Settings, offset
 from kangyun.commons.access import Gate
-from kangyun.commons.records import Store
+from kangyun.commons.records import Store, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,16 @@ class Services:
     gate: Gate
 
 
+def settle_process(settings: Settings) -> None:
+    """What every process of one installation must agree on before it touches the record."""
+    rules.use_region(Path(settings.region_rules) / settings.region / "rules")
+    public = settings.public_url.rstrip("/")
+    settle(offset(settings.time_zone), [f"{public}/fhir"] if public else [])
+
+
 async def open_services(settings: Settings) -> Services:
     """Open the database, bring it up to date, and put store and gate on it."""
-    rules.use_region(Path(settings.region_rules) / settings.region / "rules")
+    settle_process(settings)
     database = await Database.open(settings)
     async with database.connection() as connection:
         await databases.migrate(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -32,9 +33,10 @@ class Settings:
     public_url: str = _setting("", "Address under which clients reach this server; empty: taken from the request.")
     region: str = _setting("yunzhou", "Region code; its rules in deploy/regions/<code>/rules override the built-in ones.")
     region_rules: str = _setting("deploy/regions", "Folder that holds the regions' own rule files.")
+    time_zone: str = _setting("+08:00", "Offset of dates that state no zone; choose it before data is stored.")
     language: str = _setting("zh", "Language for people who state none: zh or en.")
     max_body_bytes: int = _setting(32 * 1024 * 1024, "Largest HTTP request body taken, in bytes.")
-    slow_client_seconds: float = _setting(30.0, "A request body that takes longer to arrive is given up.")
+    slow_client_seconds: float = _setting(30.0, "A request head or body that takes longer to arrive is given up.")
     statement_seconds: float = _setting(60.0, "A database statement of a request is cancelled after this time.")
     access_local_role: str = _setting("operator", "Role of callers from this machine until they log in; empty: none.")
     access_network_role: str = _setting("", "Role of callers from the network until they log in; empty: refused.")
@@ -74,6 +76,12 @@ def _cast(name: str, value: Any, kind: type) -> Any:
         return kind(value)
     except (ValueError, TypeError, KeyError):
         raise ValueError(f"setting {name}: {value!r} is not a {kind.__name__}") from None
+
+
+def offset(text: str) -> timezone:
+    """The zone of an offset such as +08:00; raises ValueError for anything else."""
+    moment = datetime.strptime(text, "%z")
+    return timezone(moment.utcoffset() or timedelta(0))
 
 
 def reference() -> list[tuple[str, str, str, str]]:

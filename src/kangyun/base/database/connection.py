@@ -79,6 +79,8 @@ def _problem(error: BaseException) -> Problem | None:
         return refuse(503, "transient", "base.database-lost")
     if isinstance(error, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
         return refuse(507, "no-store", "base.storage-full")
+    if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+        return refuse(409, "conflict", "base.crossed")
     if isinstance(error, asyncpg.QueryCanceledError):
         return refuse(503, "timeout", "base.too-slow")
     return None
@@ -144,6 +146,8 @@ def open_pool(dsn: str, size: int, statement_seconds: float) -> Pool:
             "plan_cache_mode": "force_custom_plan",
             "statement_timeout": str(int(statement_seconds * 1000)),
             "jit": "off",
+            # A page of twenty rows is read before parallel workers have started.
+            "max_parallel_workers_per_gather": "0",
             "timezone": "UTC",
         },
     )
