@@ -67,7 +67,12 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
 def _run(work: Any) -> int:
     import uvloop  # noqa: PLC0415 - commands that do not serve need no event loop
 
-    uvloop.run(work)
+    try:
+        uvloop.run(work)
+    except (OSError, RuntimeError) as error:
+        # A port in use, a folder that may not be written, a database that does not start: for people, not for a debugger.
+        print(f"kangyun: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

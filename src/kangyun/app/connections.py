@@ -14,7 +14,6 @@ from kangyun.base.errors import operation_outcome, refuse
 from kangyun.base.fhir import json as fhir_json
 
 HEAD_BYTES = 64 * 1024
-HEAD_SECONDS = 20.0
 MOST_REQUESTS = 2000
 MOST_CONNECTIONS = 10_000
 
@@ -34,8 +33,15 @@ async def _busy(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
+def bounded(head_seconds: float) -> type[BoundedConnection]:
+    """The protocol for uvicorn, with the time that a head may take to arrive."""
+    return type("BoundedConnection", (BoundedConnection,), {"head_seconds": head_seconds})
+
+
 class BoundedConnection(HttpToolsProtocol):
     """One connection of a client."""
+
+    head_seconds = 30.0
 
     _head = 0
     _timer: asyncio.TimerHandle | None = None
@@ -78,7 +84,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._head = 0
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+        self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

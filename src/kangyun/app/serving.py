@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from kangyun.app.connections import BoundedConnection
+from kangyun.app.connections import bounded
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services, open_services
 from kangyun.app.web import build
@@ -28,9 +29,11 @@ Announce = Callable[[Services], Coroutine[Any, Any, None]]
 
 async def serve(settings: Settings, announce: Announce | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `announce` runs beside the server once everything is up."""
+    # Before anything else is started: a port in use is told at once, as OSError.
+    listening = _listen(settings.host, settings.port)
     services = await open_services(settings)
     try:
-        await _serve(services, announce)
+        await _serve(services, listening, announce)
     finally:
         await services.database.close()
         await services.database.stop_server(always=True)
@@ -49,7 +52,15 @@ async def work(settings: Settings) -> None:
     await services.database.stop_server()
 
 
-async def _serve(services: Services, announce: Announce | None) -> None:
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+async def _serve(services: Services, listening: socket.socket, announce: Announce | None) -> None:
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
         if services.settings.worker:
@@ -61,7 +72,7 @@ async def _serve(services: Services, announce: Announce | None) -> None:
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
-        await server.serve()
+        await server.serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -79,7 +90,7 @@ class _Server(uvicorn.Server):
 def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Config:
     settings = services.settings
     return uvicorn.Config(
-        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http=BoundedConnection,
+        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http=bounded(settings.slow_client_seconds),
         log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
         timeout_graceful_shutdown=10, timeout_keep_alive=75,
     )
