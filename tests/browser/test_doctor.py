@@ -17,7 +17,7 @@ GLUCOSE = "/results?code=http%3A%2F%2Floinc.org%7C1558-6"
 
 
 def pages_of(resident: str) -> list[str]:
-    return ["/", "/clinician/", "/clinician/?q=%E9%99%88", resident, f"{resident}/results", f"{resident}{GLUCOSE}", "/exchange/messages", "/offline"]
+    return ["/", "/clinician/", resident, f"{resident}/results", f"{resident}{GLUCOSE}", "/exchange/messages", "/offline"]
 
 
 def test_a_resident_is_found_by_keyboard_alone(look: OpenLook) -> None:
@@ -26,12 +26,15 @@ def test_a_resident_is_found_by_keyboard_alone(look: OpenLook) -> None:
     seen.page.keyboard.press("/")
     seen.page.keyboard.type("chenfenglan")
     seen.page.keyboard.press("Enter")
-    seen.page.wait_for_url("**/clinician/?q=chenfenglan")
+    seen.page.wait_for_url("**/clinician/")
+    seen.page.locator("#found").get_by_text(re.compile("找到的居民")).wait_for()
     seen.page.keyboard.press("Escape")
     seen.page.keyboard.press("j")
     seen.page.keyboard.press("Enter")
     seen.page.wait_for_url("**/clinician/residents/**")
     assert seen.page.get_by_role("heading", level=1).inner_text() == NAME
+    seen.page.go_back(wait_until="networkidle")
+    assert "最近查看" in seen.page.inner_text("#found")
 
 
 @pytest.mark.parametrize("typed", ["陈凤", "chenf", "cfl", "990101193909220269", "12900008457"])
@@ -41,6 +44,7 @@ def test_people_are_found_while_typing(look: OpenLook, typed: str) -> None:
     seen.page.get_by_role("searchbox").press_sequentially(typed, delay=20)
     seen.page.locator("#found").get_by_text(re.compile("找到的居民")).wait_for()
     assert seen.page.locator("#found [data-row]").first.inner_text().startswith(NAME[:1])
+    assert seen.page.url.endswith("/clinician/"), "nothing about people stands in addresses"
 
 
 def test_nobody_found_is_said_kindly(look: OpenLook) -> None:

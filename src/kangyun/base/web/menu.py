@@ -36,7 +36,10 @@ class Shell:
 
 
 def shell(entries: Iterable[MenuEntry], *, search: str | None = None, region: dict[str, str] | None = None) -> Shell:
-    """Order the menu entries of all rooms into one shell; ``search`` is the page that takes ``?q=`` from the top bar."""
+    """Order the menu entries of all rooms into one shell; ``search`` is the page that takes a posted ``q`` from the top bar.
+
+    It is posted because names and numbers of people must not stand in addresses.
+    """
     ordered = tuple(sorted([_START, *entries], key=lambda entry: (entry.order, entry.path)))
     return Shell(ordered, search, region) if region else Shell(ordered, search)
 

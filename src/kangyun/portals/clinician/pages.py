@@ -32,8 +32,11 @@ _OPENED = ("application/pdf", "image/png", "image/jpeg", "text/plain")
 
 
 async def find(request: Request) -> Response:
-    """Show the search; ``?part=found`` answers with the list only, while one types."""
-    handle, text = request.state.handle, request.query_params.get("q", "").strip()
+    """Show the search; ``?part=found`` answers with the list only, while one types.
+
+    What is searched for is posted, since names and numbers of people must not stand in addresses.
+    """
+    handle, text = request.state.handle, await _wanted(request)
     shown: dict[str, list[Node]] = {"found": [], "recent": [], "newest": []}
     if text:
         shown["found"] = await queries.find(handle, text)
@@ -42,6 +45,10 @@ async def find(request: Request) -> Response:
     people: dict[str, Any] = {name: [resident(one) for one in patients] for name, patients in shown.items()}
     block = "found" if request.query_params.get("part") == "found" else None
     return web.render(request, "clinician/find.html", block=block, q=text, **people)
+
+
+async def _wanted(request: Request) -> str:
+    return str((await web.posted(request)).get("q", "")).strip() if request.method == "POST" else ""
 
 
 def _recent_ids(request: Request) -> list[str]:
@@ -196,7 +203,7 @@ def routes() -> list[BaseRoute]:
     """Return the addresses of this portal."""
     resident_page = "/clinician/residents/{id}"
     return [
-        web.route("/clinician/", find, permission=_READ),
+        web.route("/clinician/", find, permission=_READ, methods=["GET", "POST"]),
         web.route(resident_page, record, permission=_READ),
         web.route(f"{resident_page}/results", results, permission=_READ),
         web.route(f"{resident_page}/documents/{{type}}/{{document}}", document, permission=_READ),

@@ -56,6 +56,9 @@
     if (token) event.detail.ctx.request.headers["X-CSRF-Token"] = token;
   });
 
+  // An answer to a posted search becomes an ordinary entry of the history: going back or reloading posts nothing again.
+  if (document.querySelector("[data-posted]")) history.replaceState(null, "", location.pathname);
+
   const note = document.querySelector("[data-offline]");
   const shown = () => note?.toggleAttribute("hidden", navigator.onLine);
   window.addEventListener("online", shown);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import httpx
@@ -39,16 +40,23 @@ async def get(address: str, **headers: str) -> httpx.Response:
         return await client.get(address, headers=ZH | headers)
 
 
+async def search(text: str, part: str = "?part=found") -> httpx.Response:
+    async with client_of(app_over(RECORD)) as client:
+        found = re.search(r'name="csrf" content="(\w+)"', (await client.get("/clinician/", headers=ZH)).text)
+        assert found
+        return await client.post(f"/clinician/{part}", data={"q": text, "csrf": found[1]}, headers=ZH)
+
+
 async def test_a_name_finds_and_a_whole_number_finds() -> None:
     for text in ("王", "12900000000"):
-        answer = await get(f"/clinician/?part=found&q={text}")
+        answer = await search(text)
         assert 'href="/clinician/residents/2"' in answer.text
         assert 'href="/clinician/residents/1"' not in answer.text
         assert "<html" not in answer.text
 
 
 async def test_nobody_found_says_what_to_do() -> None:
-    assert "请换一种写法" in (await get("/clinician/?q=没有")).text
+    assert "请换一种写法" in (await search("没有", "")).text
 
 
 async def test_identifiers_are_masked_everywhere() -> None:
