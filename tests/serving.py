@@ -23,10 +23,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run(*arguments: str | Path, check: bool = True, seconds: float = 60, **settings: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str | Path, check: bool = True, cwd: Path | None = None, seconds: float = 100, **settings: str,
+) -> subprocess.CompletedProcess[str]:
     """Run a command of `kangyun` to its end; `settings` are environment variables without KANGYUN_."""
     result = subprocess.run(
-        [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False,
+        [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, cwd=cwd,
         env=environment(**settings),
     )
     assert not check or result.returncode == 0, result.stdout + result.stderr

@@ -96,7 +96,7 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk: P
         ballast = small_disk / "ballast"
         _fill(ballast)
         end_at = time.monotonic() + 30
-        while not any(status >= 500 for status in known.answers[-20:]) and time.monotonic() < end_at:
+        while not any(status >= 500 for status in known.answers[-20:]) and time.monotonic() < end_at:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         await storm.end()
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:

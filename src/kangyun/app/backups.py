@@ -51,7 +51,7 @@ def _copy(server: EmbeddedServer, to: Path) -> None:
 
 
 def restore(settings: Settings, source: Path) -> int:
-    """Put a backup into a data folder that has no database yet, after verifying it again."""
+    """Put a backup into a data folder that has no database yet; returns 1 with a reason for a damaged one."""
     server = EmbeddedServer(settings.data / "postgres", settings.database_shared_buffers)
     if not (source / _NOTE).exists():
         print(f"{source} is not a backup made by kangyun backup.", file=sys.stderr)
@@ -59,13 +59,26 @@ def restore(settings: Settings, source: Path) -> int:
     if server.pgdata.exists():
         print(f"{settings.data} already holds a database; restore into an empty data folder.", file=sys.stderr)
         return 1
-    let_through(source.resolve() / "pgdata")
-    server.run_tool("pg_verifybackup", "-q", str(source.resolve() / "pgdata"))
-    server.folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source / "pgdata", server.pgdata, symlinks=True)
-    for path in (server.pgdata, *server.pgdata.rglob("*")):
-        give(path)
+    try:
+        _bring(server, source)
+    except (OSError, RuntimeError) as error:
+        shutil.rmtree(server.pgdata, ignore_errors=True)
+        print(f"{source} cannot be restored: {error}", file=sys.stderr)
+        return 1
     server.ensure_running()
     server.stop()
     print(f"restored into {settings.data}; start it with: kangyun serve --data {settings.data}")
     return 0
+
+
+def _bring(server: EmbeddedServer, source: Path) -> None:
+    """Copy, then verify the copy: the backup may lie where the account of PostgreSQL must not read."""
+    server.folder.mkdir(parents=True, exist_ok=True)
+    let_through(server.folder)
+    shutil.copytree(source / "pgdata", server.pgdata, symlinks=True)
+    server.pgdata.chmod(0o700)
+    for path in (server.pgdata, *server.pgdata.rglob("*")):
+        give(path)
+    server.run_tool("pg_verifybackup", "-q", str(server.pgdata))
+    for lock in server.pgdata.glob(".s.PGSQL.*"):
+        lock.unlink()  # Of the running server that was copied: the new one would take it for alive.

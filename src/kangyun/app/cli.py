@@ -22,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     logs.set_up(settings.log_format, settings.log_level)
-    return int(asked.run(settings, asked) or 0)
+    try:
+        return int(asked.run(settings, asked) or 0)
+    except (OSError, RuntimeError) as error:
+        # A port in use, a folder that may not be written, a database that does not start: for people, not for a debugger.
+        print(f"kangyun: {error}", file=sys.stderr)
+        return 1
 
 
 def _settings(asked: argparse.Namespace) -> Settings:
@@ -67,12 +72,7 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
 def _run(work: Any) -> int:
     import uvloop  # noqa: PLC0415 - commands that do not serve need no event loop
 
-    try:
-        uvloop.run(work)
-    except (OSError, RuntimeError) as error:
-        # A port in use, a folder that may not be written, a database that does not start: for people, not for a debugger.
-        print(f"kangyun: {error}", file=sys.stderr)
-        return 1
+    uvloop.run(work)
     return 0
 
 

@@ -24,6 +24,9 @@ _AHEAD = 4
 
 def run_import(settings: Settings, files: list[Path], processes: int) -> int:
     """Load the files; returns 1 when lines were refused, which stand with their reasons in FILE.refused."""
+    for file in files:
+        with file.open("rb"):
+            pass  # Whoever mistypes a name should not wait for the database first; raises OSError.
     return asyncio.run(_import(settings, files, processes))
 
 

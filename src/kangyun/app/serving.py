@@ -41,10 +41,10 @@ async def serve(settings: Settings, announce: Announce | None = None) -> None:
 
 async def work(settings: Settings) -> None:
     """Run background jobs and reactions only, until SIGTERM or SIGINT."""
-    services = await open_services(settings)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    services = await open_services(settings)
     async with AsyncExitStack() as stack:
         await _start_work(stack, services)
         await ended.wait()
