@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from kangyun.base import clock, errors, web
@@ -19,7 +19,7 @@ from kangyun.portals.clinician import queries
 from kangyun.portals.clinician.decisions import results as labs
 from kangyun.portals.clinician.decisions import summaries, timeline
 from kangyun.portals.clinician.decisions.naming import Node
-from kangyun.portals.clinician.decisions.people import Resident, resident
+from kangyun.portals.clinician.decisions.people import Resident, linked, resident
 
 errors.register("kangyun.portals.clinician")
 
@@ -65,8 +65,11 @@ def _remember(request: Request, response: Response, patient_id: str) -> Response
 
 async def record(request: Request) -> Response:
     """Show the lifelong record; ``?part=`` answers with one of its parts for htmx."""
-    handle, who = request.state.handle, await _who(request)
-    part = request.query_params.get("part")
+    handle, patient = request.state.handle, await queries.patient(request.state.handle, request.path_params["id"])
+    survivors = linked(patient, "replaced-by")
+    if survivors:
+        return RedirectResponse(f"/clinician/residents/{survivors[0]}", status_code=303)
+    who, part = resident(patient), request.query_params.get("part")
     if part == "trends":
         return await _trends(request, who)
     everything = await queries.record(handle, who.id, dict.fromkeys((*timeline.TYPES, *_SUMMARY)) if part is None else timeline.TYPES)
@@ -157,7 +160,8 @@ async def _paper(request: Request) -> Node:
     kind, found = request.path_params["type"], None
     if kind in {"DiagnosticReport", "DocumentReference"}:
         found = await request.state.handle.read(kind, request.path_params["document"])
-    if found is None or found.get("subject", {}).get("reference") != f"Patient/{request.path_params['id']}":
+    own = await queries.identities(request.state.handle, request.path_params["id"])
+    if found is None or found.get("subject", {}).get("reference", "").removeprefix("Patient/") not in own:
         raise Problem(404, Issue("not-found", "clinician.no-document"))
     return found
 

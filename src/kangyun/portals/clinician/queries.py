@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from kangyun.base.errors import Issue, Problem
 from kangyun.portals.clinician.decisions.naming import Node, names_of, reference_targets
-from kangyun.portals.clinician.decisions.people import distinct, is_number
+from kangyun.portals.clinician.decisions.people import distinct, is_number, linked
 
 _FEW = 20
 _PAGE = "500"
@@ -71,9 +71,19 @@ async def known(handle: Handle, ids: Iterable[str]) -> list[Node]:
 
 
 async def record(handle: Handle, patient_id: str, types: Iterable[str]) -> list[Node]:
-    """Read all resources of some types that belong to a resident."""
-    lists = await asyncio.gather(*(_all(handle, kind, [("patient", patient_id), ("_count", _PAGE)]) for kind in types))
+    """Read all resources of some types that belong to a resident, under whichever number they were written."""
+    ids = ",".join(await identities(handle, patient_id))
+    lists = await asyncio.gather(*(_all(handle, kind, [("patient", ids), ("_count", _PAGE)]) for kind in types))
     return [resource for found in lists for resource in found]
+
+
+async def identities(handle: Handle, patient_id: str) -> list[str]:
+    """List a resident's id and those of the records that were merged into it, however often."""
+    found = [patient_id]
+    for one in found:
+        known = await handle.read("Patient", one)
+        found += [other for other in linked(known or {}, "replaces") if other not in found]
+    return found
 
 
 async def _all(handle: Handle, kind: str, query: Sequence[tuple[str, str]]) -> list[Node]:

@@ -75,6 +75,12 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.strip()))
 
 
+def linked(patient: Node, kind: str) -> list[str]:
+    """The ids of the Patients that this one ``replaces`` or is ``replaced-by`` (FHIR link type)."""
+    others = (link.get("other", {}).get("reference", "") for link in patient.get("link", []) if link.get("type") == kind)
+    return [other.removeprefix("Patient/") for other in others if other.startswith("Patient/")]
+
+
 def distinct(patients: Iterable[Node]) -> list[Node]:
     """Keep each resident once, in the order found."""
     return list({patient["id"]: patient for patient in patients if is_listed(patient)}.values())
