@@ -24,12 +24,13 @@ def free_port() -> int:
 
 
 def run(
-    *arguments: str | Path, check: bool = True, cwd: Path | None = None, seconds: float = 100, **settings: str,
+    *arguments: str | Path, check: bool = True, cwd: Path | None = None, seconds: float = 100,
+    settings: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of `kangyun` to its end; `settings` are environment variables without KANGYUN_."""
     result = subprocess.run(
         [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, cwd=cwd,
-        env=environment(**settings),
+        env=environment(**(settings or {})),
     )
     assert not check or result.returncode == 0, result.stdout + result.stderr
     return result

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.serving import run
 
 
@@ -28,7 +27,7 @@ def test_every_command_explains_itself_quickly(command: list[str]) -> None:
     (["restore", "nowhere"], {}, "is not a backup"),
 ])
 def test_a_mistake_is_one_clear_message(arguments: list[str], settings: dict[str, str], told: str, tmp_path: Path) -> None:
-    answer = run(*arguments, check=False, cwd=tmp_path, **settings)
+    answer = run(*arguments, check=False, cwd=tmp_path, settings=settings)
     assert answer.returncode != 0
     assert told in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -36,7 +35,7 @@ def test_a_mistake_is_one_clear_message(arguments: list[str], settings: dict[str
 
 def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "kangyun.toml"
-    file.write_text('prot = 8080\n')
+    file.write_text("prot = 8080\n")
     answer = run("--settings", file, "migrate", check=False, cwd=tmp_path)
     assert answer.returncode != 0
     assert "unknown setting: prot" in answer.stderr
