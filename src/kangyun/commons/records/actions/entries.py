@@ -53,7 +53,7 @@ def entry(resource: dict[str, Any], id_: str, updated: datetime, expected: int |
     found = index.extract(resource if resource.get("id") == id_ else {**resource, "id": id_})
     meta, body = serialise(resource)
     return (
-        False, expected, found.resident, key_of(type_, id_), type_code(type_), id_, updated, meta, body,
+        False, expected, found.resident, found.key, type_code(type_), id_, updated, meta, body,
         _numbers(found.tokens), _lexemes(found.strings), _numbers(found.links), _spans(found.spans),
     )
 
@@ -90,8 +90,14 @@ def _lexemes(words: Sequence[str]) -> str | None:
 
 def _spans(spans: Sequence[tuple[Any, ...]]) -> str | None:
     """The literal of a span_entry[]."""
-    return "{" + ",".join(map(_span, spans)) + "}" if spans else None
+    if not spans:
+        return None
+    rows = [
+        f'"({param},{lo},{hi},{_or_null(unit)},{_or_null(text)},{_or_null(full)},{least},{greatest})"'
+        for param, lo, hi, unit, text, full, least, greatest in spans
+    ]
+    return "{" + ",".join(rows) + "}"
 
 
-def _span(span: tuple[Any, ...]) -> str:
-    return '"(' + ",".join("" if part is None else str(part) for part in span) + ')"'
+def _or_null(number: int | None) -> int | str:
+    return "" if number is None else number

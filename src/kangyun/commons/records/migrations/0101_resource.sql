@@ -37,7 +37,7 @@ CREATE INDEX resource_strings ON resource USING gin (strings) WITH (gin_pending_
 -- The planner must know frequent codes and names from rare ones; it keeps ten elements for each unit of the target.
 ALTER TABLE resource ALTER COLUMN tokens SET STATISTICS 300;
 ALTER TABLE resource ALTER COLUMN strings SET STATISTICS 100;
-ALTER TABLE resource SET (autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
+ALTER TABLE resource SET (autovacuum_analyze_scale_factor = 0.2, autovacuum_vacuum_insert_scale_factor = 0.3);
 
 CREATE TABLE span (
     param bigint NOT NULL,
@@ -57,7 +57,7 @@ CREATE INDEX span_rid ON span (rid);
 ALTER TABLE span ALTER COLUMN param SET STATISTICS 1000;
 ALTER TABLE span ALTER COLUMN lo SET STATISTICS 1000;
 ALTER TABLE span ALTER COLUMN hi SET STATISTICS 1000;
-ALTER TABLE span SET (autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
+ALTER TABLE span SET (autovacuum_analyze_scale_factor = 0.2, autovacuum_vacuum_insert_scale_factor = 0.3);
 
 -- What kangyun.commons.records.index returns for one span, in this order; rid and resident come from the resource.
 CREATE TYPE span_entry AS (
