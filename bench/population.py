@@ -41,7 +41,7 @@ def resident(number: int) -> str:
 def observation(number: int, residents: int) -> str:
     """One line: a laboratory Observation of about 1 KB for the resident number modulo residents."""
     chance = random.Random(-number)
-    code, name, unit, low, high = CODES[number // residents % len(CODES)]
+    code, name, unit, low, high = CODES[(number // residents + number) % len(CODES)]
     value = f"{chance.uniform(low * 0.7, high * 1.3):.2f}"
     when = f"{chance.randrange(2015, 2026)}-{chance.randrange(1, 13):02d}-{chance.randrange(1, 29):02d}"
     time = f"{when}T{chance.randrange(7, 18):02d}:{chance.randrange(60):02d}:00+08:00"

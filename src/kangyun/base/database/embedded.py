@@ -39,10 +39,11 @@ max_wal_size = 4GB
 min_wal_size = 512MB
 checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
-wal_compression = on
+# Whole pages after a checkpoint: compressing them cost 900 of 1,250 microseconds of a create, the log does not mind.
+wal_compression = off
 random_page_cost = 1.1
 jit = off
-gin_pending_list_limit = 1MB
+gin_pending_list_limit = 8MB
 autovacuum_naptime = 60s
 autovacuum_analyze_scale_factor = 0.1
 log_min_messages = warning

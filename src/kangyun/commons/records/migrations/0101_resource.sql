@@ -32,8 +32,8 @@ CREATE TABLE resource (
 CREATE INDEX resource_order ON resource (type, rid) WHERE NOT deleted;
 -- Deleted ones too: the history of a type walks this index.
 CREATE INDEX resource_updated ON resource (type, updated, rid);
-CREATE INDEX resource_tokens ON resource USING gin (tokens) WITH (gin_pending_list_limit = 512);
-CREATE INDEX resource_strings ON resource USING gin (strings) WITH (gin_pending_list_limit = 512);
+CREATE INDEX resource_tokens ON resource USING gin (tokens) WITH (gin_pending_list_limit = 8192);
+CREATE INDEX resource_strings ON resource USING gin (strings) WITH (gin_pending_list_limit = 8192);
 -- The planner must know frequent codes and names from rare ones; it keeps ten elements for each unit of the target.
 ALTER TABLE resource ALTER COLUMN tokens SET STATISTICS 300;
 ALTER TABLE resource ALTER COLUMN strings SET STATISTICS 100;

@@ -90,3 +90,6 @@ SELECT start, stored FROM import_chunk WHERE file = $1
 
 -- name: import_note
 INSERT INTO import_chunk (file, start, stored) VALUES ($1, $2, $3)
+
+-- name: sort_in
+SELECT gin_clean_pending_list('resource_tokens'), gin_clean_pending_list('resource_strings')
