@@ -17,6 +17,7 @@ from kangyun.commons.records.actions import writing
 from kangyun.commons.records.actions.committer import Committer
 from kangyun.commons.records.model import HistoryPage, Stored, Write, Written, hash64
 from kangyun.commons.records.queries import reading, search
+from kangyun.commons.records.queries.reader import Reader
 from kangyun.commons.records.queries.reading import sql
 
 
@@ -54,11 +55,11 @@ class Store:
         self.database = database
         self._bell = Bell(database, CHANNEL)
         self._committer = Committer(database)
+        self._reader = Reader(database)
 
     async def fetch(self, type_: str, id_: str) -> Stored | None:
         """The current version, perhaps a deleted one."""
-        async with self.database.connection() as connection:
-            return await reading.read(connection, type_, id_)
+        return await self._reader.read(type_, id_)
 
     async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
         """One version of a resource."""

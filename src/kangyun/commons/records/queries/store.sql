@@ -1,6 +1,9 @@
 -- name: read
 SELECT version, updated, deleted, meta, body FROM resource WHERE key = $1 AND id = $2
 
+-- name: read_many
+SELECT key, id, version, updated, deleted, meta, body FROM resource WHERE key = ANY($1::bigint[])
+
 -- name: read_old
 SELECT version, updated, deleted, meta, body FROM history WHERE key = $1 AND id = $2 AND version = $3
 
