@@ -157,10 +157,11 @@ async def test_cancelled_and_reopened_visits(house: House):
 async def test_a_merge_leads_later_messages_of_the_old_number_to_the_survivor(house: House):
     await house.send("ADT^A28", "EVN|A28|20260301", pid("M1"))
     await house.send("ADT^A28", "EVN|A28|20260301", pid("M9"))
-    survivor = await house.one("Patient", identifier="M1")
+    survivor, given_up = await house.one("Patient", identifier="M1"), await house.one("Patient", identifier="M9")
     assert code(await house.send("ADT^A40^ADT_A39", "EVN|A40|20260302", pid("M1"), "MRG|M9^^^H&1.2.3&ISO^MR")) == "AA"
-    gone = next(one for one in await house.all("Patient", identifier="M9") if one["id"] != survivor["id"])
+    [gone] = await house.all("Patient", _id=given_up["id"])
     assert gone["active"] is False
+    assert (await house.one("Patient", identifier="M9"))["id"] == survivor["id"]
     assert gone["link"][0]["other"]["reference"] == f"Patient/{survivor['id']}"
     await house.send("ORU^R01", pid("M9"), OBR.format(issued="20260303104100+0800", status="F"), obx(1, "14749-6", "5"))
     assert (await house.one("Observation", code="14749-6"))["subject"]["reference"] == f"Patient/{survivor['id']}"
