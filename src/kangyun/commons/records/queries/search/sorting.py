@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from kangyun.commons.records.decisions.index.dates import from_microseconds, to_microseconds
-from kangyun.commons.records.queries.search.conditions import HasToken, Not, SpanExists
+from kangyun.commons.records.queries.search.conditions import Chain, HasLexeme, HasToken, Not, Reverse, SpanExists
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.query import Query, SortKey
 from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
@@ -61,10 +61,19 @@ def _walkable(query: Query) -> bool:
 
 def _unsorted(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
     """By rid. Naming the type in the order lets the planner walk the type; leaving it out keeps it from doing so."""
-    where = statement.where("r", query.types, query.conditions, implied=True)
+    linked = [part for part in query.conditions if isinstance(part, Chain | Reverse)]
+    rest = tuple(part for part in query.conditions if not isinstance(part, Chain | Reverse))
+    # A frequent token is better walked in order; a text is found in the index, far fewer than a type has.
+    found_first = linked and any(isinstance(part, HasLexeme) for part in rest)
+    where = statement.where("r", query.types, rest if found_first else query.conditions, implied=True)
     after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place else "true"
     order = "r.rid" if _rare(query) else "r.type, r.rid"
-    return f"SELECT {COLUMNS}, {_SEAL} FROM resource r WHERE {where} AND {after} ORDER BY {order} LIMIT {limit}"
+    if not found_first:
+        return f"SELECT {COLUMNS}, {_SEAL} FROM resource r WHERE {where} AND {after} ORDER BY {order} LIMIT {limit}"
+    # What others must fulfil is looked at in order and only until the page is full, not for everybody before sorting.
+    inner = f"SELECT r.* FROM resource r WHERE {where} AND {after} ORDER BY {order} OFFSET 0"
+    tests = " AND ".join(statement.condition("r", part) for part in linked)
+    return f"SELECT {COLUMNS}, {_SEAL} FROM ({inner}) r WHERE {tests} ORDER BY {order} LIMIT {limit}"
 
 
 def _gather(query: Query, statement: Statement, place: Place | None, limit: int) -> str:
