@@ -16,7 +16,7 @@ LARGEST = 2_000_000
 
 # A lock file names packages and hashes; where they come from is the business of each machine.
 HOSTS = re.compile(
-    r"https?://[^\s\"']*(?:registry\.npmjs\.org|files\.pythonhosted\.org|/simple/|/artifactory/|:\d{4,5}/\S*\.(?:whl|tgz))"
+    r"https?://[^\s\"']*(?:\.(?:whl|tgz)\b|/simple/|/artifactory/)"
     r"|--(?:extra-)?index-url|--trusted-host|^\s*registry\s*=", re.MULTILINE,
 )
 PLACES = re.compile(r"(?<![\w.~/-])/(?:work|root|home|Users|mnt/\w+)/[\w.-]+")
@@ -83,7 +83,7 @@ def test_the_licence_is_there() -> None:
 def test_the_laws_of_the_repository_catch_what_they_forbid(tmp_path: Path) -> None:
     file = tmp_path / "notes.md"
     file.write_text("\n".join([
-        "resolved: https://registry.npmjs.org/x/-/x-1.tgz", "see /home/somebody/notes", "http://10.0.0.1:8081/a/b.whl",
+        "resolved: https://packages.example/x/-/x-1.tgz", "see /home/somebody/notes", "http://10.0.0.1:8081/a/b.whl",
         "11010119900307" + "8" + "01" + "9", "99010119900307" + "8018", "https://example.org/home/page",
     ]))
     assert len(place_faults([file])) == 3
