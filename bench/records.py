@@ -13,7 +13,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -282,5 +281,5 @@ def markdown(rows: list[tuple[str, str, str, str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {statistics.__name__ and time.strftime('%Y-%m-%d')}")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')}")
     sys.exit(main())

@@ -66,8 +66,7 @@ async def _serve(services: Services, listening: socket.socket, announce: Announc
         if services.settings.worker:
             checks |= await _start_work(stack, services)
         for module in doors("listeners"):
-            if hasattr(module, "listening"):
-                await stack.enter_async_context(module.listening(services))
+            await stack.enter_async_context(module.listening(services))
         server = _Server(_config(services, checks))
         if announce:
             task = asyncio.create_task(announce(services))

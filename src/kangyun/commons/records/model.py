@@ -123,12 +123,6 @@ class Write:
     if_match: int | None = None
     condition: str | None = None
     full_url: str | None = None
-    if_none_exist: str | None = None
-
-    @property
-    def search(self) -> str | None:
-        """The condition, whatever it was called."""
-        return self.condition if self.condition is not None else self.if_none_exist
 
 
 @dataclass(frozen=True, slots=True)

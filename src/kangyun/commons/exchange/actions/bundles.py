@@ -75,7 +75,5 @@ def _entry(entry: dict[str, Any]) -> Write:
     if method is None or not type_ or (method != "delete" and not isinstance(resource, dict)):
         raise Fault("exchange.not-fhir", "Bundle.entry.request", unreadable=True)
     none_exist = request.get("ifNoneExist")
-    return Write(
-        method, type_, resource, id=id_ or None, condition=unquote(condition) or None, full_url=full_url,
-        if_none_exist=none_exist if isinstance(none_exist, str) else None,
-    )
+    asked = none_exist if isinstance(none_exist, str) else unquote(condition) or None
+    return Write(method, type_, resource, id=id_ or None, condition=asked, full_url=full_url)

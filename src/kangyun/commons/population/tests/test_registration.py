@@ -72,7 +72,7 @@ async def test_a_race_with_a_fhir_client_makes_one(database: Database):
         number += id_check_digit(number)
         condition = f"identifier={ID_NUMBER_SYSTEM}|{number}"
         resource = {"resourceType": "Patient", **patient((ID_NUMBER_SYSTEM, number))}
-        fhir = Write("create", "Patient", resource, if_none_exist=condition)
+        fhir = Write("create", "Patient", resource, condition=condition)
         await asyncio.gather(handle.commit([fhir]), register(handle, patient((ID_NUMBER_SYSTEM, number), ("urn:r", f"r{n}")), "A"))
         assert len(await held(handle, number)) == 1
 

@@ -40,7 +40,7 @@ async def plan_all(connection: Connection, writes: Sequence[Write], places: Sequ
 
     Raises Problem 412 for conditions, 400 for what makes no sense, each naming its place in the Bundle.
     """
-    conditions = [f"{w.type}?{w.search}" for w in writes if w.search is not None]
+    conditions = [f"{w.type}?{w.condition}" for w in writes if w.condition is not None]
     if conditions:
         await connection.fetch(sql.lock, sorted({hash64(c) for c in conditions}))
     plans: list[Plan] = []
@@ -59,7 +59,7 @@ async def plan_all(connection: Connection, writes: Sequence[Write], places: Sequ
 
 
 async def _plan(connection: Connection, write: Write, place: str | None, gone: Gone) -> Plan:
-    match = await the_match(connection, write, gone) if write.search is not None else None
+    match = await the_match(connection, write, gone) if write.condition is not None else None
     if write.method == "create":
         if match:
             return Plan(write, place, match.id, None, known=match)
@@ -77,8 +77,8 @@ async def _plan(connection: Connection, write: Write, place: str | None, gone: G
 def _plan_update(write: Write, place: str | None, match: Stored | None) -> Plan:
     resource = dict(write.resource or {})
     own = resource.get("id")
-    id_ = write.id if write.search is None else (match.id if match else own or new_id())
-    if write.search is not None and match and own and own != match.id:
+    id_ = write.id if write.condition is None else (match.id if match else own or new_id())
+    if write.condition is not None and match and own and own != match.id:
         raise refuse(400, "invalid", "records.id-mismatch", f"{write.type}.id")
     resource["id"] = id_
     return Plan(write, place, entries.check_id(str(id_), f"{write.type}.id"), resource)
@@ -96,7 +96,7 @@ async def _pin(connection: Connection, plan: Plan) -> None:
 
 async def the_match(connection: Connection, write: Write, gone: Gone) -> Stored | None:
     """The one resource that answers the condition, or None; raises Problem 412 for several or an empty condition."""
-    found = await matches(connection, write.type, write.search or "", gone)
+    found = await matches(connection, write.type, write.condition or "", gone)
     if len(found) > 1:
         raise refuse(412, "multiple-matches", "records.condition-many")
     return found[0] if found else None
@@ -120,8 +120,8 @@ def refuse_doubles(plans: Sequence[Plan]) -> None:
         if plan.nothing:
             continue
         write = plan.write
-        new = write.search is not None and not plan.known and write.method == "create"
-        names = {f"{write.type}?{write.search}" if new else "", "" if plan.known else plan.name, write.full_url or ""}
+        new = write.condition is not None and not plan.known and write.method == "create"
+        names = {f"{write.type}?{write.condition}" if new else "", "" if plan.known else plan.name, write.full_url or ""}
         for name in names - {""}:
             if name in seen:
                 problem = refuse(400, "duplicate", "records.bundle-twice")

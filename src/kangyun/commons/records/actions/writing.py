@@ -38,7 +38,7 @@ async def write(connection: Connection, writes: Sequence[Write], places: Sequenc
 
 def fresh(write: Write) -> bool:
     """Whether this is a plain create, which nothing that is already stored can touch."""
-    return write.method == "create" and write.search is None
+    return write.method == "create" and write.condition is None
 
 
 def prepare(write: Write, updated: datetime, place: str | None = None) -> tuple[entries.Entry, Written]:
