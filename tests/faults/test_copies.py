@@ -8,9 +8,12 @@ import os
 import random
 import signal
 import subprocess
+import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -133,7 +136,7 @@ async def test_the_worker_alone_can_follow_a_database(tmp_path_factory: pytest.T
     process = await asyncio.create_subprocess_exec(
         COMMAND, "worker", env=environment(database_url=own.dsn("postgres")), stderr=asyncio.subprocess.DEVNULL)
     try:
-        await asyncio.sleep(3)
+        await asyncio.to_thread(_brought_up_to_date, own.dsn("postgres"))
         assert process.returncode is None
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
@@ -141,3 +144,21 @@ async def test_the_worker_alone_can_follow_a_database(tmp_path_factory: pytest.T
         if process.returncode is None:
             process.kill()
         own.stop()
+
+
+def _brought_up_to_date(dsn: str) -> None:
+    """Wait until the last migration stands in the database: then the worker runs, however slow the machine."""
+    wanted = len(list(Path(str(files("kangyun"))).rglob("migrations/*.sql")))
+    deadline = time.monotonic() + 120
+    while asyncio.run(_migrations(dsn)) < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+async def _migrations(dsn: str) -> int:
+    connection = await asyncpg.connect(dsn)
+    try:
+        begun = await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL")
+        return int(await connection.fetchval("SELECT count(*) FROM migration")) if begun else 0
+    finally:
+        await connection.close()

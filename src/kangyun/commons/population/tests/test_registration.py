@@ -67,7 +67,7 @@ async def test_a_race_with_a_fhir_client_makes_one(database: Database):
     handle = Gate(store).system("v2")
     for n in range(8):
         number = f"990121{1950 + n}0304042"
-        from kangyun.commons.population.decisions import id_check_digit
+        from kangyun.commons.population.decisions.residents import id_check_digit
 
         number += id_check_digit(number)
         condition = f"identifier={ID_NUMBER_SYSTEM}|{number}"

@@ -1,0 +1,19 @@
+"""Judgements about identity."""
+
+from kangyun.commons.population.decisions.residents import (
+    belongs_together,
+    check_example,
+    contradicts,
+    is_credit_code,
+    is_id_number,
+    looks_like_id_number,
+    normal_id_number,
+    normal_identifiers,
+    survivor,
+    telling,
+)
+
+__all__ = [
+    "belongs_together", "check_example", "contradicts", "is_credit_code", "is_id_number", "looks_like_id_number",
+    "normal_id_number", "normal_identifiers", "survivor", "telling",
+]
