@@ -20,6 +20,7 @@ from kangyun.base import clock
 from kangyun.base.database import Database, migrate
 from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
+from kangyun.base.keys import open_keys
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
 from kangyun.commons.records import Store
@@ -93,7 +94,7 @@ async def services(database: Database, tmp_path_factory: pytest.TempPathFactory)
     """The opened parts of the platform over this file's database."""
     store = Store(database)
     settings = Settings(data=tmp_path_factory.mktemp("data"), max_body_bytes=8_000_000, slow_client_seconds=0.3)
-    return Services(settings, database, store, Gate(store))
+    return Services(settings, database, store, Gate(store), open_keys(settings))
 
 
 @pytest.fixture(scope="module")

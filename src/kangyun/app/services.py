@@ -8,6 +8,7 @@ from pathlib import Path
 from kangyun.base import database as databases
 from kangyun.base import rules
 from kangyun.base.database import Database
+from kangyun.base.keys import KeyStore, open_keys
 from kangyun.base.settings import Settings, offset
 from kangyun.commons.access import Gate
 from kangyun.commons.records import Store, settle
@@ -21,6 +22,7 @@ class Services:
     database: Database
     store: Store
     gate: Gate
+    keys: KeyStore
 
 
 def settle_process(settings: Settings) -> None:
@@ -37,4 +39,4 @@ async def open_services(settings: Settings) -> Services:
     async with database.connection() as connection:
         await databases.migrate(connection)
     store = Store(database)
-    return Services(settings, database, store, Gate(store))
+    return Services(settings, database, store, Gate(store), open_keys(settings))

@@ -40,6 +40,8 @@ class Settings:
     statement_seconds: float = _setting(60.0, "A database statement of a request is cancelled after this time.")
     access_local_role: str = _setting("operator", "Role of callers from this machine until they log in; empty: none.")
     access_network_role: str = _setting("", "Role of callers from the network until they log in; empty: refused.")
+    keys_folder: str = _setting("", "Folder of the keys; empty: keys in the data folder. It is not part of a backup.")
+    keys_sealing: str = _setting("AES-256-GCM", "Cipher of new sealed data: AES-256-GCM or SM4-GCM.")
     log_level: str = _setting("info", "debug, info, warning or error.")
     log_format: str = _setting("auto", "json, console, or auto (console on a terminal).")
     change_days: int = _setting(30, "Days that a delivered change is kept in the feed's table.")

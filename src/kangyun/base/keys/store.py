@@ -1,0 +1,187 @@
+"""Keys in files of the data folder, made when they are first asked for."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from kangyun.base.keys import ring, sealing, sm2
+from kangyun.base.keys.model import Block, KeyStore, PublicKey, Unopenable, UnsuitableKey
+from kangyun.base.settings import Settings
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+KINDS = ("seal", "mac", "block", "sign")
+
+
+class Guards(Protocol):
+    """What protects the keys in their files: nothing but the file's mode, or a key inside a PKCS#11 token."""
+
+    def guard(self, secret: bytes) -> bytes:
+        """What is written for a key."""
+        ...
+
+    def unguard(self, guarded: bytes) -> bytes:
+        """The key again; raises Unopenable."""
+        ...
+
+
+class _FileMode:
+    def guard(self, secret: bytes) -> bytes:
+        return secret
+
+    def unguard(self, guarded: bytes) -> bytes:
+        return guarded
+
+
+class FileKeys:
+    """A KeyStore over a folder; several processes may share it.
+
+    `sealing_algorithm` is AES-256-GCM or SM4-GCM, for new data; what exists is opened whichever sealed it.
+    """
+
+    def __init__(self, folder: Path, sealing_algorithm: str = "AES-256-GCM", guards: Guards | None = None) -> None:
+        if sealing_algorithm not in sealing.MARKS:
+            raise ValueError(f"setting keys_sealing: {sealing_algorithm} is not one of {', '.join(sealing.MARKS)}")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self._algorithm = sealing_algorithm
+        self._guards = guards or _FileMode()
+        self._rings: dict[Path, tuple[int, ring.Ring]] = {}
+
+    def seal(self, purpose: str, data: bytes, context: bytes = b"") -> bytes:
+        """See KeyStore."""
+        current = self._ring("seal", purpose)[-1]
+        own = bytes.fromhex(current.id), current.secret
+        return sealing.seal(self._algorithm, own, data, purpose, context)
+
+    def open(self, purpose: str, sealed: bytes, context: bytes = b"") -> bytes:
+        """See KeyStore."""
+        wanted = sealing.key_id_of(sealed).hex()
+        for version in self._known("seal", purpose):
+            if version.id == wanted:
+                return sealing.opened(version.secret, sealed, purpose, context)
+        raise Unopenable(f"key {wanted} of {purpose} is not in {self.folder}")
+
+    def mac(self, purpose: str, data: bytes) -> bytes:
+        """See KeyStore."""
+        return hmac.digest(self._ring("mac", purpose)[-1].secret, data, sha256)
+
+    def block(self, name: str) -> Block:
+        """See KeyStore."""
+        return BlockCipher(self._ring("block", name)[-1].secret)
+
+    def sign(self, name: str, message: bytes, key_id: str = "") -> bytes:
+        """See KeyStore; a name ends in -sm2 or -es256, which is its algorithm."""
+        versions = self._ring("sign", name)
+        chosen = next((one for one in versions if one.id == key_id), versions[-1])
+        return _signature(_algorithm(name), chosen.secret, message)
+
+    def public(self, name: str) -> list[PublicKey]:
+        """See KeyStore."""
+        algorithm = _algorithm(name)
+        return [_public(algorithm, one) for one in reversed(self._ring("sign", name))]
+
+    def rotate(self, purpose: str) -> str:
+        """See KeyStore; `purpose` is the name of a sealing or a signing key."""
+        if self._path("mac", purpose).exists() or self._path("block", purpose).exists():
+            raise UnsuitableKey(f"{purpose} makes numbers that are looked up; a new key would lose what has them")
+        kind = "sign" if purpose.endswith(("-sm2", "-es256")) else "seal"
+        if not self._path(kind, purpose).exists():
+            raise UnsuitableKey(f"there is no key {purpose} yet")
+        return self._append(kind, purpose, ring.new_secret(kind))[-1].id
+
+    def bring(self, name: str, secret: bytes) -> str:
+        """Take a block cipher's key of 16 bytes from outside, before it was first used; returns the version's id."""
+        if len(secret) != 16:
+            raise UnsuitableKey(f"a block cipher's key has 16 bytes, not {len(secret)}")
+        if self._path("block", name).exists():
+            raise UnsuitableKey(f"{name} is there already; another key would change every number made with it")
+        return self._append("block", name, secret)[-1].id
+
+    def names(self) -> list[tuple[str, str, int]]:
+        """Kind, name and number of versions of every key."""
+        found = sorted(path.stem.partition(".") for path in self.folder.glob("*.*.json"))
+        return [(kind, name, len(self._known(kind, name))) for kind, _, name in found]
+
+    def _ring(self, kind: str, name: str) -> ring.Ring:
+        return self._known(kind, name) or self._first(kind, name)
+
+    def _known(self, kind: str, name: str) -> ring.Ring:
+        """All versions, read again when another process rotated; none when there is no file."""
+        path = self._path(kind, name)
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return ()
+        seen = self._rings.get(path)
+        if seen is None or seen[0] != changed:
+            seen = self._rings[path] = (changed, ring.read(path, self._guards.unguard))
+        return seen[1]
+
+    def _first(self, kind: str, name: str) -> ring.Ring:
+        with ring.alone(self.folder):
+            # Another process may have made it while this one waited.
+            return self._known(kind, name) or self._write(kind, name, (), ring.new_secret(kind))
+
+    def _append(self, kind: str, name: str, secret: bytes) -> ring.Ring:
+        with ring.alone(self.folder):
+            return self._write(kind, name, self._known(kind, name), secret)
+
+    def _write(self, kind: str, name: str, versions: ring.Ring, secret: bytes) -> ring.Ring:
+        return ring.append(self._path(kind, name), versions, secret, self._guards.guard)
+
+    def _path(self, kind: str, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a key: small letters, digits and single hyphens")
+        return self.folder / f"{kind}.{name}.json"
+
+
+class BlockCipher:
+    """SM4-ECB without padding, as the card's specification asks; for single blocks that never repeat."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Encrypt whole blocks of 16 bytes."""
+        encryptor = Cipher(algorithms.SM4(self._key), modes.ECB()).encryptor()  # noqa: S305 - the card's norm
+        return encryptor.update(data) + encryptor.finalize()
+
+
+def open_keys(settings: Settings) -> KeyStore:
+    """The keys of this installation: `keys` in the data folder, unless the setting names another place."""
+    folder = Path(settings.keys_folder) if settings.keys_folder else settings.data / "keys"
+    return FileKeys(folder, settings.keys_sealing)
+
+
+def _algorithm(name: str) -> str:
+    word = name.rpartition("-")[2]
+    if word not in {"sm2", "es256"}:
+        raise ValueError(f"{name!r} does not end in -sm2 or -es256")
+    return word.upper()
+
+
+def _signature(algorithm: str, secret: bytes, message: bytes) -> bytes:
+    if algorithm == "SM2":
+        return sm2.sign(int.from_bytes(secret), message)
+    der = ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1()).sign(message, ec.ECDSA(hashes.SHA256()))
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(32) + s.to_bytes(32)
+
+
+def _public(algorithm: str, version: ring.Version) -> PublicKey:
+    secret = int.from_bytes(version.secret)
+    if algorithm == "SM2":
+        x, y = sm2.public_point_of(secret)
+    else:
+        numbers = ec.derive_private_key(secret, ec.SECP256R1()).public_key().public_numbers()
+        x, y = numbers.x, numbers.y
+    return PublicKey(version.id, algorithm, x.to_bytes(32), y.to_bytes(32))
