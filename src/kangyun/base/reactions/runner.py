@@ -68,15 +68,27 @@ class Once:
             raise AttributeError(f"a reaction writes by commit, not by {name}")
         return getattr(self._handle, name)
 
-    async def commit(self, writes: Sequence[Any], *, key: str | None = None) -> Any:
+    async def commit(self, writes: Sequence[Any], *, key: str | None = None, beside: Any = None) -> Any:
         """Commit as the handle does; a second commit needs a key of its own, because it may run without the first."""
         if key is None and self._committed:
             raise RuntimeError(f"{self._reaction.name} commits twice for one change without naming a key")
+        self._check(writes)
+        self._committed = self._committed or key is None
+        more = {} if beside is None else {"beside": self._checked(beside)}
+        return await self._handle.commit(writes, key=self._key if key is None else f"{self._key}/{key}", **more)
+
+    def _checked(self, beside: Any) -> Any:
+        async def run(session: Any) -> Sequence[Any]:
+            writes = await beside(session)
+            self._check(writes)
+            return writes
+
+        return run
+
+    def _check(self, writes: Sequence[Any]) -> None:
         undeclared = {write.type for write in writes} - self._reaction.writes
         if undeclared:
             raise RuntimeError(f"{self._reaction.name} does not declare that it writes {sorted(undeclared)}")
-        self._committed = self._committed or key is None
-        return await self._handle.commit(writes, key=self._key if key is None else f"{self._key}/{key}")
 
 
 async def run_feed(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from kangyun.base import clock
+from kangyun.base.database import Connection
+from kangyun.base.database.connection import Lease
 from kangyun.base.errors import refuse
 from kangyun.commons.access.decisions import may_enter, may_touch
 from kangyun.commons.access.model import Actor, Page
@@ -97,6 +99,19 @@ class _Session:
             raise refuse(403, "forbidden", "base.forbidden")
 
 
+class Transaction(_Session):
+    """A handle's calls inside one transaction."""
+
+    def __init__(self, inner: StoreSession, actor: Actor, purpose: str) -> None:
+        super().__init__(inner, actor, purpose)
+        self.connection: Connection = inner.connection
+        """For the tables of the caller's own room, which change together with the record."""
+
+
+# What a caller does inside of its commit, before the writes; it gives further writes.
+Beside = Callable[[Transaction], Awaitable[Sequence[Write]]]
+
+
 class Handle(_Session):
     """What a caller holds; every call but `transaction` is a transaction of its own."""
 
@@ -108,16 +123,35 @@ class Handle(_Session):
         """Whether the caller may use a route or a part of a page."""
         return may_enter(self.actor.role, permission)
 
-    async def commit(self, writes: Sequence[Write], *, key: str | None = None) -> list[Written]:
-        """Do all writes or none; with a key, a repetition changes nothing and returns the first result."""
-        if key is None:
-            return await self.write(writes)
+    def connection(self) -> Lease:
+        """A connection for the tables of the caller's own room."""
+        return self._store.database.connection()
+
+    async def commit(
+        self, writes: Sequence[Write], *, key: str | None = None, beside: Beside | None = None
+    ) -> list[Written]:
+        """Do all writes or none; with a key, a repetition changes nothing and returns the first result.
+
+        `beside` runs inside of the transaction, before the writes, and gives further ones; a repetition leaves it out.
+        """
         for write in writes:
             self._judge(write.method, write.type)
-        return await self._store.write_once(key, writes)
+        inside = self._inside(beside) if beside else None
+        if key is not None:
+            return await self._store.write_once(key, writes, inside)
+        return await (self._store.write_beside(writes, inside) if inside else self._store.write(writes))
+
+    def _inside(self, beside: Beside) -> Callable[[StoreSession], Awaitable[Sequence[Write]]]:
+        async def run(session: StoreSession) -> Sequence[Write]:
+            writes = await beside(Transaction(session, self.actor, self.purpose))
+            for write in writes:
+                self._judge(write.method, write.type)
+            return writes
+
+        return run
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[_Session]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """A session whose writes all become durable when the block ends well, or none."""
         async with self._store.transaction() as session:
-            yield _Session(session, self.actor, self.purpose)
+            yield Transaction(session, self.actor, self.purpose)

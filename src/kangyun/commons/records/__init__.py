@@ -4,7 +4,7 @@ Only `kangyun.commons.access` opens this door (and the application, which joins 
 """
 
 from kangyun.base import errors
-from kangyun.commons.records.actions.store import Store, StoreSession
+from kangyun.commons.records.actions.store import Beside, Store, StoreSession
 from kangyun.commons.records.decisions.index import settle
 from kangyun.commons.records.model import Caller, HistoryPage, Session, Stored, Write, Written, key_of
 from kangyun.commons.records.queries import search
@@ -13,5 +13,5 @@ from kangyun.commons.records.queries.feed import ChangeFeed
 errors.register("kangyun.commons.records")
 
 __all__ = [
-    "Caller", "ChangeFeed", "HistoryPage", "Session", "Store", "StoreSession", "Stored", "Write", "Written", "key_of", "search", "settle",
+    "Beside", "Caller", "ChangeFeed", "HistoryPage", "Session", "Store", "StoreSession", "Stored", "Write", "Written", "key_of", "search", "settle",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,10 @@ class StoreSession:
     async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
         """Do all writes or none; see `writing.write`."""
         return await writing.write(self.connection, writes, places)
+
+
+# What a caller does inside of a commit's transaction, before its writes; it gives further writes.
+Beside = Callable[[StoreSession], Awaitable[Sequence[Write]]]
 
 
 class Store:
@@ -93,7 +97,12 @@ class Store:
             yield StoreSession(connection)
         self._bell.ring()
 
-    async def write_once(self, key: str, writes: Sequence[Write]) -> list[Written]:
+    async def write_beside(self, writes: Sequence[Write], beside: Beside) -> list[Written]:
+        """As `write`, in one transaction with what `beside` does and together with the writes that it gives."""
+        async with self.transaction() as session:
+            return await session.write([*writes, *await beside(session)])
+
+    async def write_once(self, key: str, writes: Sequence[Write], beside: Beside | None = None) -> list[Written]:
         """As `write`, but a second call with the same key changes nothing and returns what the first one did."""
         async with self.transaction() as session:
             connection = session.connection
@@ -102,7 +111,8 @@ class Store:
             earlier = await connection.fetchval(sql.once_result, key)
             if earlier is not None:
                 return msgspec.json.decode(earlier, type=list[Written])
-            written = await session.write(writes)
+            more = await beside(session) if beside else ()
+            written = await session.write([*writes, *more])
             plain = [Written(w.type, w.id, w.version, w.updated, w.status) for w in written]
             await connection.execute(sql.once_done, key, msgspec.json.encode(plain).decode())
             return written
