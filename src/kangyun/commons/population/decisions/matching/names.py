@@ -1,0 +1,176 @@
+"""Names as sources spell them: traditional and variant characters, homophones, shape-alikes, pinyin, newborns without a name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import product
+from typing import Any
+
+from kangyun.base import rules
+from kangyun.base.text import fold, has_chinese, person_syllables, syllables
+
+_PACKAGE = "kangyun.commons.population"
+_NOT_NAME = re.compile(r"[(（\[【].*?(?:[)）\]】]|$)|[0-9]+|[\s·•・‧∙.．。,，、'’`_/\\-]+")
+_LATIN_PARTS = re.compile(r"[a-z]+")
+_HIDDEN = re.compile(r"[*＊×?？�某]")
+_CHILD_OF = re.compile(
+    r"(?P<parent>.{2,4}?)(?:之(?P<first>[长大次二三小甲乙丙一]?)(?:子|女|男|婴|儿|孩|男婴|女婴|婴儿)(?P<second>[大小甲乙丙一二三]?)"
+    r"|之?(?P<third>[大小甲乙丙一二三]?)(?:婴儿|新生儿|宝宝|毛毛|男婴|女婴|bb)(?P<fourth>[大小甲乙丙一二三]?))"
+)
+_ORDERS = {"长": "1", "大": "1", "甲": "1", "一": "1", "次": "2", "二": "2", "小": "2", "乙": "2", "三": "3", "丙": "3"}
+_LONGEST = 40
+_READINGS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One name in the forms in which names are compared; all empty when nothing usable was written."""
+
+    name: str = ""
+    surname: str = ""  # the sound of the surname, confusable sounds as one
+    given: str = ""  # the sound of the rest, likewise
+    sounds: tuple[str, ...] = ()
+    loose: str = ""
+    shape: str = ""
+    letters: str = ""  # the letters of the sound in alphabetical order: the same whichever way round a name is written
+    han: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOf:
+    """A newborn written down by its parent's name: the parent, and the order of birth when it is told."""
+
+    parent: str
+    order: str
+
+
+@cache
+def _tables() -> Any:
+    return rules.load(_PACKAGE, "matching_names.yaml").value
+
+
+@cache
+def _characters() -> dict[int, str]:
+    """Traditional and variant characters -> the usual one."""
+    pairs = _tables()["variants"].split()
+    return {ord(other): pair[0] for pair in pairs for other in pair[1:]}
+
+
+@cache
+def _shapes() -> dict[int, str]:
+    """Characters that are taken for one another by eye -> the first of their group."""
+    found: dict[int, str] = {}
+    for group in _tables()["shapes"].split():
+        first = found.get(ord(group[0]), group[0])
+        for other in group:
+            found.setdefault(ord(other), first)
+    return found
+
+
+@cache
+def _polyphones() -> dict[str, tuple[str, ...]]:
+    return {str(char): tuple(str(text).split()) for char, text in _tables()["polyphones"].items()}
+
+
+@cache
+def _nobody() -> re.Pattern[str]:
+    return re.compile("|".join(_tables()["nobody"]))
+
+
+@cache
+def _titles() -> re.Pattern[str]:
+    return re.compile(f"(?:{'|'.join(_tables()['titles'])})$")
+
+
+def plain(text: str) -> str:
+    """A Chinese name in usual characters without signs, notes and titles: `張　三（孕）` -> `张三`."""
+    bare = _NOT_NAME.sub("", unicodedata.normalize("NFKC", text[:_LONGEST])).lower().translate(_characters())
+    short = _titles().sub("", bare)
+    return short if len(short) > 1 else bare
+
+
+@lru_cache(maxsize=131072)
+def child_of(text: str) -> ChildOf | None:
+    """Whose newborn a name says this is: `王芳之次女` -> ChildOf("王芳", "2"), or None."""
+    match = _CHILD_OF.fullmatch(plain(text))
+    if match is None:
+        return None
+    order = next((match[name] for name in ("first", "second", "third", "fourth") if match[name]), "")
+    return ChildOf(match["parent"], _ORDERS.get(order, ""))
+
+
+@lru_cache(maxsize=131072)
+def spelling(text: str) -> Spelling:
+    """The comparable forms of a name; empty for newborns named by a parent, unknown people and hidden names."""
+    if not text or _HIDDEN.search(text) or _nobody().search(text) or child_of(text):
+        return Spelling()
+    return _chinese(plain(text)) if has_chinese(text) else _latin(text)
+
+
+def _chinese(name: str) -> Spelling:
+    if not name:
+        return Spelling()
+    parts = person_syllables(name)
+    loose = [loosely(part) for part in parts]
+    size = _surname_size(name)
+    return Spelling(
+        name=name, surname="".join(loose[:size]), given="".join(loose[size:]), sounds=_sounds(name, parts),
+        loose="".join(loose), shape=name.translate(_shapes()), letters="".join(sorted("".join(parts))),
+    )
+
+
+def _surname_size(name: str) -> int:
+    return 2 if len(name) > 2 and name[:2] in _double_surnames() else 1
+
+
+@cache
+def _double_surnames() -> frozenset[str]:
+    return frozenset(_tables()["double_surnames"].split())
+
+
+def surname_and_given(name: str) -> tuple[str, str]:
+    """A plain Chinese name in its two parts: `欧阳娜娜` -> (`欧阳`, `娜娜`)."""
+    size = _surname_size(name)
+    return name[:size], name[size:]
+
+
+def _sounds(name: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The sounds that a name can have, its usual one first; characters with several readings give several."""
+    if len(parts) != len(name):
+        return ("".join(parts),)
+    readings = [dict.fromkeys((part, *_polyphones().get(char, ()))) for char, part in zip(name, parts, strict=True)]
+    whole = dict.fromkeys("".join(choice) for choice in product(*readings))
+    return tuple(list(whole)[:_READINGS])
+
+
+def _latin(text: str) -> Spelling:
+    parts = _LATIN_PARTS.findall(fold(text[:_LONGEST * 2]))
+    if sum(map(len, parts)) < 3:
+        return Spelling()
+    whole = "".join(parts)
+    letters = "".join(sorted(whole))
+    return Spelling(
+        name=" ".join(sorted(parts)), surname=loosely(parts[0]), given=loosely("".join(parts[1:])), sounds=(whole,),
+        loose=whole, shape="", letters=letters, han=False,
+    )
+
+
+@lru_cache(maxsize=4096)
+def loosely(syllable: str) -> str:
+    """A syllable as many speak it: zh is z, ng is n, l is n: `zhang` -> `zan`."""
+    text = re.sub("^(z|c|s)h", r"\1", syllable.replace("v", "u"))
+    text = re.sub("(a|e|i)ng$", r"\1n", text)
+    return re.sub("^n", "l", text)
+
+
+def loose_letters(loose: str) -> str:
+    """The letters of a loose sound in alphabetical order."""
+    return "".join(sorted(loose))
+
+
+def ordinary_sound(text: str) -> str:
+    """The sound of any text in loose syllables, used for places."""
+    return "".join(loosely(part) for part in syllables(text))

@@ -1,0 +1,92 @@
+"""Numbers that say who somebody is, without those that say nothing: made-up ID numbers, telephone numbers of nobody."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from kangyun.base import rules
+from kangyun.commons.population.decisions.residents import id_check_digit
+
+_PACKAGE = "kangyun.commons.population"
+_WHOLE = re.compile(r"\d{17}[\dX]")
+_SHORT = re.compile(r"\d{15}")
+_SIGNS = re.compile(r"[\s\-–—_.()（）:：/]+")
+_ONE_DIGIT = re.compile(r"(.)\1*")
+
+
+@dataclass(frozen=True, slots=True)
+class IdNumber:
+    """A resident ID number of 18 characters and whether its check digit proves that it was written rightly.
+
+    A number of 15 digits is lengthened; it has no check digit, so nothing proves it.
+    """
+
+    number: str = ""
+    sure: bool = False
+
+    @property
+    def birth(self) -> str:
+        """The birth date inside, `1956-03-04`; not necessarily a date of the calendar."""
+        return f"{self.number[6:10]}-{self.number[10:12]}-{self.number[12:14]}" if self.number else ""
+
+    @property
+    def sex(self) -> str:
+        """GB/T 2261.1: 1 male, 2 female."""
+        return ("2", "1")[int(self.number[16]) % 2] if self.number else ""
+
+
+@cache
+def _fillers() -> Any:
+    return rules.load(_PACKAGE, "matching_fillers.yaml").value
+
+
+@cache
+def _no_numbers() -> re.Pattern[str]:
+    return re.compile("|".join(_fillers()["numbers"]))
+
+
+@cache
+def _no_phones() -> re.Pattern[str]:
+    return re.compile("|".join(_fillers()["phones"]))
+
+
+def compact(text: Any) -> str:
+    """A number without spaces and signs, half width, in capitals."""
+    return _SIGNS.sub("", unicodedata.normalize("NFKC", str(text)[:64])).upper()
+
+
+def id_number(text: Any) -> IdNumber:
+    """The resident ID number in a text; empty when it is none at all or one of those that people type for nothing.
+
+    A number with a wrong check digit or an impossible date is kept: it may be a slip of a right one.
+    """
+    bare = compact(text).replace("×", "X").replace("*", "X")
+    if _no_numbers().fullmatch(bare):
+        return IdNumber()
+    if _SHORT.fullmatch(bare):
+        whole = f"{bare[:6]}19{bare[6:]}"
+        return IdNumber(whole + id_check_digit(whole))
+    if _WHOLE.fullmatch(bare):
+        return IdNumber(bare, sure=bare[17] == id_check_digit(bare))
+    return IdNumber()
+
+
+def document(kind: str, text: Any) -> str:
+    """A document's number with its kind, `PPN:E12345678`; empty for fillers."""
+    bare = compact(text)
+    if len(bare) < 5 or _no_numbers().fullmatch(bare) or _ONE_DIGIT.fullmatch(bare):
+        return ""
+    return f"{kind}:{bare}"
+
+
+def phone(text: Any) -> str:
+    """A telephone number in digits without the country; empty for fillers and what is too short."""
+    bare = re.sub(r"\D", "", compact(text))
+    bare = re.sub(r"^(?:0086|086|86)(?=1\d{10}$|0\d{9,11}$)", "", bare)
+    if bare.startswith("01") and len(bare) == 12:
+        bare = bare[1:]
+    return "" if len(bare) < 7 or _no_phones().fullmatch(bare) else bare
