@@ -30,8 +30,13 @@ async def writes_of(handle: Handle, sheet: Sheet, resident: str, number: int, re
     for draft, place in zip(sheet.drafts, places, strict=True):
         if draft is not trace and place in wanted:
             writes += _write(draft, place, held.get(place))
-    targets = [{"reference": f"{write.type}/{write.id}"} for write in writes if write.type not in _DIRECTORY]
-    trace.resource["target"] = [{"reference": f"Patient/{resident}"}, *targets]
+    # A message about the directory itself is about nobody.
+    telling = [write for write in writes if write.type not in _DIRECTORY or not resident]
+    targets = [{"reference": f"{write.type}/{write.id}"} for write in telling]
+    whose = [{"reference": f"Patient/{resident}"}] if resident else []
+    if not whose and not targets:
+        return writes
+    trace.resource["target"] = [*whose, *targets]
     return [*writes, Write("update", "Provenance", trace.resource, id=places[sheet.drafts.index(trace)][1])]
 
 
@@ -87,6 +92,8 @@ def _joined(draft: Draft, held: dict[str, Any] | None) -> dict[str, Any] | None:
             return None
         if draft.type == "DiagnosticReport":
             news = _with_earlier_results(bare, draft.resource)
+    elif draft.join == "update":
+        news = {**draft.fallback, **(bare or {}), **draft.resource}
     elif bare is not None and draft.join == "keep":
         news = {**bare, **draft.resource}
     return None if news == bare else news

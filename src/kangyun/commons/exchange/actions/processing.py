@@ -15,11 +15,12 @@ from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.exchange.actions import bundles, joining
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.encoding import decode
+from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.translate import translate
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
-from kangyun.commons.population import Ambiguous, Registration, overtaken, prepare, prepare_merge, telling, turn
+from kangyun.commons.population import Ambiguous, Registration, beside, overtaken, prepare, prepare_merge, telling, turn
 
 log = structlog.get_logger()
 
@@ -42,8 +43,8 @@ async def process(gate: Gate, raw: RawMessage) -> Outcome:
         outcome = await (_process_hl7(gate, raw) if raw.form == "hl7v2" else _process_fhir(gate, raw))
     except Fault as fault:
         outcome = _quarantined(raw, _reason(fault), refused=fault.unreadable)
-    except Ambiguous:
-        outcome = _quarantined(raw, Reason("exchange.two-residents", "PID-3", code="204"))
+    except Ambiguous as doubt:
+        outcome = _quarantined(raw, Reason(f"exchange.{doubt.why}", "PID-3", code="204"))
     except Problem as problem:
         outcome = _on_problem(raw, problem)
     except Exception as error:
@@ -62,7 +63,7 @@ async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
     keys += [key for old in sheet.merged for key in telling({"identifier": old})]
     async with turn(keys):
         patient = await _commit(gate.system("exchange"), raw, sheet)
-    return Outcome("stored", "AA", None, raw.id, patient, f"{message.kind}^{message.event}")
+    return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}")
 
 
 async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
@@ -71,11 +72,13 @@ async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
         if attempt:
             sheet = translate(sheet.message, sheet.sender, raw.received)
         registrations = [await _register(handle, sheet, n, attempt) for n in range(len(sheet.patients))]
-        resident = registrations[0].patient
+        # A message about the directory names no resident.
+        resident = registrations[0].patient if registrations else ""
         writes = await joining.writes_of(handle, sheet, resident, raw.id, instant(raw.received))
         whole = [*(write for one in registrations for write in one.writes), *writes]
         try:
-            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}")
+            arrivals = {arrival.id: arrival for one in registrations for arrival in one.arrivals}
+            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}", beside=beside(tuple(arrivals.values())))
         except Problem as problem:
             if not overtaken(problem) or attempt == _TRIES - 1:
                 raise
@@ -88,7 +91,7 @@ async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
 async def _register(handle: Handle, sheet: Sheet, number: int, attempt: int) -> Registration:
     patient = sheet.patients[number]
     if sheet.merged:
-        return await prepare_merge(handle, patient, sheet.merged[number], attempt)
+        return await prepare_merge(handle, patient, sheet.merged[number], sheet.sender.key, attempt)
     return await prepare(handle, patient, sheet.sender.key, attempt)
 
 
@@ -99,10 +102,14 @@ def _each_once(writes: list[Write]) -> list[Write]:
 
 async def _process_fhir(gate: Gate, raw: RawMessage) -> Outcome:
     handle, patient = gate.system("exchange"), None
-    for number, writes in enumerate(bundles.commits_of(raw.body)):
+    groups = bundles.commits_of(raw.body)
+    for number, writes in enumerate(groups):
         written = await handle.commit(writes, key=f"raw-message/{raw.id}/{number}")
         patient = patient or next((one.id for one in written if one.type == "Patient"), None)
-    return Outcome("stored", "AA", None, raw.id, patient, raw.kind)
+    resources = [write.resource for writes in groups for write in writes if write.resource]
+    patients = [one for one in resources if one.get("resourceType") == "Patient"]
+    facts = facts_of(patients, [one for one in resources if one.get("resourceType") != "Patient"])
+    return Outcome("stored", "AA", None, raw.id, patient, raw.kind, facts=facts)
 
 
 def _on_problem(raw: RawMessage, problem: Problem) -> Outcome:

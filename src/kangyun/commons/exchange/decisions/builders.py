@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from kangyun.commons.exchange.decisions import reports, visits
-from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Sheet
-from kangyun.commons.exchange.decisions.maps import segment_map
+from kangyun.base import rules
+from kangyun.commons.exchange.decisions import (
+    appointments,
+    charges,
+    directory,
+    documents,
+    medicines,
+    numbers,
+    orders,
+    problems,
+    referrals,
+    reports,
+    visits,
+)
+from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Joint, Sheet
+from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
 from kangyun.commons.exchange.decisions.people import identifiers
 from kangyun.commons.exchange.decisions.values import place
 from kangyun.commons.exchange.model import RAW_SYSTEM, Fault
-
-# A message about the person needs no visit; one about a visit does.
-_VISITLESS = {"A08", "A28", "A31", "R01"}
 
 
 def patient(segment: Segment, sheet: Sheet) -> None:
@@ -40,13 +50,47 @@ def described(segment: Segment, sheet: Sheet) -> dict[str, Any]:
 
 
 def merge(segment: Segment, sheet: Sheet) -> None:
-    """MRG: the identifiers that the resident of the PID before it replaces. Raises Fault."""
+    """MRG: the identifiers that the Patient of the PID before it replaces, or had before. Raises Fault."""
     if len(sheet.merged) >= len(sheet.patients):
         raise Fault("exchange.missing-segment", "PID", {"segment": "PID"}, code="100")
-    old = identifiers(segment, 1, sheet, {"type": "MR"})
+    # Before 2.4, and in messages about external numbers, the number stands in MRG-4 or MRG-2.
+    found = (identifiers(segment, field, sheet, {"type": "MR"}) for field in (1, 4, 2))
+    old = next((one for one in found if one), None)
     if not old:
         raise Fault("exchange.missing-field", "MRG-1", code="101")
-    sheet.merged.append(old)
+    sheet.joints.append(Joint(_joint_of(sheet), len(sheet.patients) - 1, old))
+
+
+def _joint_of(sheet: Sheet) -> Literal["merge", "change", "link", "unlink"]:
+    return rules.load("kangyun.commons.exchange", "hl7v2/joints.yaml").map[sheet.message.event]
+
+
+def pair(segment: Segment, sheet: Sheet) -> None:
+    """PID of a message about two people: they are one person, or are not. Raises Fault."""
+    if len(sheet.patients) > 1:
+        raise Fault("exchange.two-patients", "PID", code="100", occurrence=3)
+    sheet.patients.append(described(segment, sheet))
+    if len(sheet.patients) > 1:
+        sheet.joints.append(Joint(_joint_of(sheet), 0, sheet.patients[1]["identifier"]))
+
+
+def with_account(segment: Segment, sheet: Sheet) -> None:
+    """PID of a message about money: the Patient, and the Account of PID-18."""
+    patient(segment, sheet)
+    numbers.account(segment, sheet)
+
+
+def removed(segment: Segment, sheet: Sheet) -> None:
+    """PID of a message that takes a person back: the Patient is no longer in use."""
+    patient(segment, sheet)
+    sheet.patients[-1]["active"] = False
+
+
+def additional(segment: Segment, sheet: Sheet) -> None:
+    """PD1: more about the Patient of the PID before it."""
+    if sheet.patients:
+        found = segment_map("pd1", sheet.sender).apply(segment, sheet)
+        sheet.patients[-1].update({key: value for key, value in found.items() if key != "resourceType"})
 
 
 def related(segment: Segment, sheet: Sheet) -> None:
@@ -65,14 +109,20 @@ def visit(segment: Segment, sheet: Sheet) -> None:
     event = sheet.message.event
     seed = _visit_seed(encounter, sheet)
     if seed is None:
-        if event in _VISITLESS:
+        if not visits.needs_visit(event):
             return
         raise Fault("exchange.no-visit", "PV1-19", code="101")
     encounter["subject"] = sheet.subject
     encounter["serviceProvider"] = sheet.organization()
     visits.begin(encounter, event, sheet.occurred, place(segment, 3, sheet, {}))
-    mentioned = event == "R01"
-    sheet.visit = sheet.add(encounter, *seed, join="visit", event="" if mentioned else sheet.occurred)
+    told = sheet.message.kind == "ADT"
+    sheet.visit = sheet.add(encounter, *seed, join="visit", event=sheet.occurred if told else "")
+
+
+def renumbered(segment: Segment, sheet: Sheet) -> None:
+    """PV1 of a message that merges, moves or renumbers visits."""
+    visit(segment, sheet)
+    numbers.former_visit(segment, sheet)
 
 
 def _visit_seed(encounter: dict[str, Any], sheet: Sheet) -> tuple[str, ...] | None:
@@ -80,7 +130,7 @@ def _visit_seed(encounter: dict[str, Any], sheet: Sheet) -> tuple[str, ...] | No
     if numbers:
         return numbers[0]["system"], numbers[0]["value"]
     start = encounter.get("period", {}).get("start")
-    if start and sheet.message.event != "R01":
+    if start and sheet.message.kind == "ADT":
         return RESIDENT, sheet.sender.key, start
     if sheet.message.event in {"A01", "A04"}:
         return RESIDENT, sheet.sender.key, sheet.occurred
@@ -94,7 +144,7 @@ def reason(segment: Segment, sheet: Sheet) -> None:
         sheet.visit.resource.update({key: value for key, value in found.items() if key != "resourceType"})
 
 
-def condition(segment: Segment, sheet: Sheet) -> None:
+def condition(segment: Segment, sheet: Sheet) -> Draft:
     """DG1 to Condition of the visit."""
     found = segment_map("dg1", sheet.sender).apply(segment, sheet)
     if "code" not in found:
@@ -108,6 +158,23 @@ def condition(segment: Segment, sheet: Sheet) -> None:
         found["encounter"] = sheet.visit.reference
     draft = sheet.add(found, *seed, _code_of(found))
     _diagnosed(draft, segment, sheet)
+    return draft
+
+
+def indication(segment: Segment, sheet: Sheet) -> None:
+    """DG1 of an order or a referral: the Condition that is its reason."""
+    draft = condition(segment, sheet)
+    if sheet.request is not None:
+        sheet.request.resource.setdefault("reasonReference", []).append(draft.reference)
+
+
+def procedure(segment: Segment, sheet: Sheet) -> None:
+    """PR1 to Procedure of the visit."""
+    found = told("pr1", segment, sheet)
+    if "code" not in found:
+        raise Fault("exchange.missing-field", "PR1-3", code="101")
+    seed = sheet.visit.seed if sheet.visit else (RESIDENT, sheet.sender.key)
+    sheet.add(found, *seed, _code_of(found), found.get("performedDateTime", ""))
 
 
 def _code_of(resource: dict[str, Any]) -> str:
@@ -138,8 +205,11 @@ def _status(system: str, code: str) -> dict[str, Any]:
 
 
 def allergy(segment: Segment, sheet: Sheet) -> None:
-    """AL1 to AllergyIntolerance."""
-    found = segment_map("al1", sheet.sender).apply(segment, sheet)
+    """AL1 or IAM to AllergyIntolerance; IAM-6 says whether it is told or taken back."""
+    found = segment_map(segment.name.lower(), sheet.sender).apply(segment, sheet)
+    if segment.name == "IAM" and segment.text(6) == "D":
+        found["verificationStatus"] = _status("allergyintolerance-verification", "entered-in-error")
+        found.pop("clinicalStatus", None)
     found["patient"] = sheet.subject
     for reaction in found.get("reaction", []):
         if "manifestation" not in reaction:
@@ -158,7 +228,9 @@ def coverage(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.missing-field", "IN1-3", code="101")
     content = {"name": name or company}
     found["payor"] = [sheet.entry("Organization", content, name or company, sheet.sender.key, "payer", company)]
-    sheet.add(found, RESIDENT, sheet.sender.key, company, segment.text(36) or segment.text(2))
+    draft = sheet.add(found, RESIDENT, sheet.sender.key, company, segment.text(36) or segment.text(2))
+    if sheet.account is not None:
+        sheet.account.resource.setdefault("coverage", []).append({"coverage": draft.reference})
 
 
 def provenance(sheet: Sheet, raw_id: int, targets: list[dict[str, str]], recorded: str) -> dict[str, Any]:
@@ -181,8 +253,20 @@ def provenance(sheet: Sheet, raw_id: int, targets: list[dict[str, str]], recorde
     }  # fmt: skip
 
 
-BUILDERS: dict[str, Callable[[Segment, Sheet], None]] = {
+BUILDERS: dict[str, Callable[[Segment, Sheet], object]] = {
     "patient": patient, "merge": merge, "related": related, "visit": visit, "reason": reason, "condition": condition,
     "allergy": allergy, "coverage": coverage, "order": reports.order, "report": reports.report,
-    "result": reports.result, "note": reports.note, "specimen": reports.specimen,
+    "result": reports.result, "note": reports.note, "specimen": reports.specimen, "pair": pair, "removed": removed,
+    "additional": additional, "renumbered": renumbered, "patient_account": with_account,
+    "former_account": numbers.former_account, "procedure": procedure, "indication": indication,
+    "first_specimen": reports.first_specimen, "request": orders.request, "service": orders.service,
+    "timing": orders.timing, "support": orders.support, "requested_specimen": orders.specimen,
+    "prescription": medicines.prescription, "route": medicines.route, "component": medicines.component,
+    "dispense": medicines.dispense, "administration": medicines.administration, "vaccination": medicines.vaccination,
+    "vaccine_fact": medicines.vaccine_fact, "appointment": appointments.appointment,
+    "appointed": appointments.appointed, "document": documents.document, "content": documents.content,
+    "charge": charges.charge, "referral": referrals.referral, "provider": referrals.provider,
+    "problem": problems.problem, "entry": directory.entry, "staff": directory.staff, "position": directory.position,
+    "location": directory.location, "department": directory.department, "observable": directory.observable,
+    "measured": directory.measured, "battery": directory.battery,
 }  # fmt: skip

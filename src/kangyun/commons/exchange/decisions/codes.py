@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,11 @@ def find(table: str, code: str, sender: Sender) -> Any:
     if own and code in own:
         return own[code]
     return rules.load(_PACKAGE, f"codes/{table}.yaml").map.get(code)
+
+
+def table(name: str) -> Mapping[str, Any]:
+    """A whole table of rules/codes, for what no sender has a table of its own."""
+    return rules.load(_PACKAGE, f"codes/{name}.yaml").map
 
 
 def require(table: str, code: str, sender: Sender) -> Any:

@@ -19,8 +19,8 @@ _NAMESPACE = UUID("7f0c2c52-6d0e-5d0b-9b2b-1115c0de2026")
 # Stands in a seed where the resident's id will stand.
 RESIDENT = "\0resident"
 
-# How a draft joins what the record already holds under its id.
-Join = Literal["replace", "visit", "result", "keep"]
+# How a draft joins what the record already holds under its id; `update` lets its elements win and leaves the others.
+Join = Literal["replace", "visit", "result", "keep", "update"]
 
 
 @dataclass(slots=True)
@@ -32,6 +32,8 @@ class Draft:
     join: Join = "replace"
     reference: dict[str, Any] = field(default_factory=dict[str, Any])
     event: str = ""
+    # Elements that stand in where neither the message nor the record has them.
+    fallback: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def type(self) -> str:
@@ -46,6 +48,19 @@ class Draft:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """What a message says of two identities of its sender, in plain words.
+
+    `merge`: who has the `other` identifiers is the Patient at place `kept` of Sheet.patients, which remains; `change`: that
+    Patient had these identifiers before; `link` and `unlink`: the two are, or are not, one person, and both remain.
+    """
+
+    kind: Literal["merge", "change", "link", "unlink"]
+    kept: int
+    other: list[dict[str, Any]]
+
+
 @dataclass(slots=True)
 class Group:
     """One report with its results: the OBR and what stands under it."""
@@ -54,6 +69,8 @@ class Group:
     segment: Segment
     seed: tuple[str, ...]
     is_document: bool
+    parent: Draft | None = None
+    told: list[tuple[Segment, Draft]] = field(default_factory=list[tuple[Segment, Draft]])
     observations: list[Draft] = field(default_factory=list[Draft])
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -71,13 +88,28 @@ class Sheet:
         self.issued = issued
         self.order: Segment | None = None
         self.group: Group | None = None
+        self.groups: list[Group] = []
         self.last: tuple[Segment, Draft] | None = None
         self.subject: dict[str, Any] = {"reference": RESIDENT}
         self.visit: Draft | None = None
         self.patients: list[dict[str, Any]] = []
-        self.merged: list[list[dict[str, Any]]] = []
+        self.joints: list[Joint] = []
+        self.specimen: Draft | None = None
+        self.account: Draft | None = None
+        # The order, drug, appointment or document that the segments behind it say more about.
+        self.request: Draft | None = None
+        self.detailed = False
         self.drafts: list[Draft] = []
         self._known: dict[tuple[str, ...], Draft] = {}
+
+    @property
+    def merged(self) -> list[list[dict[str, Any]]]:
+        """The identifiers that each Patient of a merge or a change of number replaces, one list for each Patient."""
+        return [joint.other for joint in self.joints if joint.kind in {"merge", "change"}]
+
+    def known(self, type_: str, *seed: str) -> Draft | None:
+        """The draft that the message has brought already under a type and seed."""
+        return self._known.get((type_, *seed))
 
     def add(self, resource: dict[str, Any], *seed: str, join: Join = "replace", event: str = "") -> Draft:
         """Add a resource; a second one of the same type and seed replaces the first in its place."""

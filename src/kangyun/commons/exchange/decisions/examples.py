@@ -15,6 +15,7 @@ from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.translate import settle, translate
 
 _HEADER = "MSH|^~\\&|HIS|EXAMPLE|KANGYUN|YUNZHOU|20260301080000+0800||{}|1|P|2.5"
+_JOINED = {"merge": "replaces", "change": "was", "link": "is one with", "unlink": "is not"}
 _NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
 
@@ -23,6 +24,8 @@ def check_example(rule: Rule, given: Any) -> Any:
     kind = rule.id.removeprefix("exchange.").rsplit(".", 1)[0]
     if rule.id == "exchange.hl7v2.visits":
         return visits.status_after(given["event"], ended=given.get("ended", False))
+    if rule.id == "exchange.hl7v2.joints":
+        return rule.map.get(given)
     if rule.id == "exchange.units":
         return quantities.ucum(given)
     if rule.id == "exchange.compound_surnames":
@@ -76,7 +79,7 @@ def _message(_rule: Rule, given: list[str]) -> list[str]:
     written = [one for _, one in settle(sheet, "example")]
     skipped = {"Organization", "Practitioner", "Location"}
     shown = [one for one in written if one["resourceType"] not in skipped]
-    merges = [f"Patient replaces {old[0]['value']}" for old in sheet.merged]
+    merges = [f"Patient {_JOINED[one.kind]} {one.other[0]['value']}" for one in sheet.joints]
     return ["Patient" for _ in sheet.patients] + merges + [_shown(one) for one in shown]
 
 

@@ -42,6 +42,8 @@ class SegmentMap:
     segment: str
     resource: str
     rows: tuple[_Row, ...]
+    about: str = ""
+    visit: str = ""
 
     def apply(self, segment: Segment, sheet: Sheet) -> dict[str, Any]:
         """The resource that the segment describes. Raises Fault, naming the field."""
@@ -127,7 +129,22 @@ def compiled(rule: rules.Rule, sender: Sender) -> SegmentMap:
     own = [row for row in sender.rows if str(row.get("from", "")).startswith(f"{segment}-")]
     replaced = {str(row["to"]) for row in own if row.get("replace")}
     rows = [*own, *(row for row in rule.table if str(row["to"]) not in replaced)]
-    return SegmentMap(segment, resource, tuple(_row(row) for row in rows))
+    about, visit = str(rule.body.get("about", "")), str(rule.body.get("visit", ""))
+    return SegmentMap(segment, resource, tuple(_row(row) for row in rows), about, visit)
+
+
+def told(name: str, segment: Segment, sheet: Sheet) -> dict[str, Any]:
+    """The resource that a segment describes, with the resident and the visit under the elements that the map names.
+
+    Raises Fault, naming the field.
+    """
+    known = segment_map(name, sheet.sender)
+    found = known.apply(segment, sheet)
+    if known.about:
+        found[known.about] = sheet.subject
+    if known.visit and sheet.visit:
+        found[known.visit] = sheet.visit.reference
+    return found
 
 
 def _row(row: Mapping[str, Any]) -> _Row:

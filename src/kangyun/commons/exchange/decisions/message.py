@@ -144,6 +144,11 @@ class Message:
         """The first segment of a name."""
         return next((segment for segment in self.segments if segment.name == name), None)
 
+    def after(self, segment: Segment) -> Segment | None:
+        """The segment behind one of this message's own."""
+        place = self.segments.index(segment) + 1
+        return self.segments[place] if place < len(self.segments) else None
+
     def all(self, name: str) -> Iterator[Segment]:
         """Every segment of a name, in order."""
         return (segment for segment in self.segments if segment.name == name)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kangyun.commons.exchange.decisions import codes, results, times
+from kangyun.commons.exchange.decisions import codes, numbers, results, times
 from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Group, Sheet
-from kangyun.commons.exchange.decisions.maps import segment_map
+from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
-from kangyun.commons.exchange.decisions.people import system_of
 from kangyun.commons.exchange.model import Fault
 
-_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _TEXT_TYPES = {"TX", "FT", "ST"}
 
 
@@ -23,11 +21,11 @@ def order(segment: Segment, sheet: Sheet) -> None:
 def report(segment: Segment, sheet: Sheet) -> None:
     """OBR to DiagnosticReport; it opens a group of results."""
     found = segment_map("obr", sheet.sender).apply(segment, sheet)
-    numbers = _order_numbers(segment, sheet)
-    if not numbers:
+    given = _order_numbers(segment, sheet)
+    if not given:
         raise Fault("exchange.no-order", "OBR-3", code="101")
-    found["identifier"] = numbers
-    placer = [one for one in numbers if one["type"]["coding"][0]["code"] == "PLAC"]
+    found["identifier"] = given
+    placer = [one for one in given if one["type"]["coding"][0]["code"] == "PLAC"]
     if placer:
         found["basedOn"] = [{"type": "ServiceRequest", "identifier": placer[0]}]
     found["subject"] = sheet.subject
@@ -38,22 +36,43 @@ def report(segment: Segment, sheet: Sheet) -> None:
     effective = found.get("effectivePeriod", {})
     if effective and "end" not in effective:
         found["effectiveDateTime"] = found.pop("effectivePeriod")["start"]
-    seed = (numbers[0]["system"], numbers[0]["value"], segment.text(4))
+    seed = (given[0]["system"], given[0]["value"], segment.text(4))
+    if sheet.specimen:
+        found["specimen"] = [sheet.specimen.reference]
+    parent = _parent(segment, sheet)
     draft = sheet.add(found, *seed, join="result")
     is_document = codes.find("document_reports", segment.text(4), sheet.sender) is not None
-    sheet.group = Group(draft, segment, seed, is_document)
+    sheet.group = Group(draft, segment, seed, is_document, parent)
+    sheet.groups.append(sheet.group)
+
+
+def _parent(segment: Segment, sheet: Sheet) -> Draft | None:
+    """OBR-26 and OBR-29: the result, such as an organism, that this report tells more of; None where it tells of none."""
+    name = [segment.raw(26).split(segment.delimiters.component, 2)[0], segment.text(26, 2)]
+    if not name[0]:
+        return None
+    code = segment.delimiters.subcomponent.join(name[0].split(segment.delimiters.subcomponent)[:1])
+    filler = segment.part(segment.raw(29), 2) or segment.part(segment.raw(29), 1)
+    for group in sheet.groups:
+        if filler and filler not in {one["value"] for one in group.draft.resource["identifier"]}:
+            continue
+        for told_, draft in group.told:
+            if told_.text(3) == code and told_.text(4) == name[1]:
+                return draft
+    return None
 
 
 def _order_numbers(segment: Segment, sheet: Sheet) -> list[dict[str, Any]]:
     """Filler number before placer number: the laboratory keeps its own number through every correction."""
     found: list[dict[str, Any]] = []
+    if sheet.message.kind == "OUL":
+        # There the ORC stands behind its OBR.
+        behind = sheet.message.after(segment)
+        sheet.order = behind if behind and behind.name == "ORC" else None
     for field, kind in ((3, "FILL"), (2, "PLAC")):
         source = segment if segment.raw(field) else sheet.order
-        value = source.text(field) if source else ""
-        if source and value:
-            authority = [source.text(field, part) for part in (2, 3, 4)]
-            system = system_of(authority, kind, sheet.sender)
-            found.append({"type": {"coding": [{"system": _TYPES, "code": kind}]}, "system": system, "value": value})
+        number = numbers.entity(source, field, kind, sheet) if source else {}
+        found += [number] if number else []
     return found
 
 
@@ -61,7 +80,7 @@ def result(segment: Segment, sheet: Sheet) -> None:
     """OBX to Observation, or to a DocumentReference when it carries a document. Raises Fault."""
     group = sheet.group
     try:
-        if segment.text(2).upper() == "ED" and segment.raw(5):
+        if segment.text(2).upper() in {"ED", "RP"} and segment.raw(5):
             _document(segment, sheet)
         elif group and group.is_document and segment.text(2).upper() in _TEXT_TYPES:
             _conclude(group, segment)
@@ -101,8 +120,12 @@ def _observe(segment: Segment, sheet: Sheet) -> None:
     if sheet.visit:
         found["encounter"] = sheet.visit.reference
     found.setdefault("performer", [sheet.organization()])
+    if sheet.specimen:
+        found.setdefault("specimen", sheet.specimen.reference)
     draft = sheet.add(found, *_observation_seed(segment, found, sheet), join="result")
     _in_group(draft, sheet)
+    if sheet.group:
+        sheet.group.told.append((segment, draft))
     sheet.last = (segment, draft)
 
 
@@ -127,6 +150,9 @@ def _in_group(draft: Draft, sheet: Sheet) -> None:
         return
     group.draft.resource.setdefault("result", []).append(draft.reference)
     group.observations.append(draft)
+    if group.parent is not None:
+        found["derivedFrom"] = [group.parent.reference]
+        group.parent.resource.setdefault("hasMember", []).append(draft.reference)
     whole = group.draft.resource
     found.setdefault("category", whole.get("category"))
     if not found["category"]:
@@ -196,12 +222,21 @@ def specimen(segment: Segment, sheet: Sheet) -> None:
     """SPM to Specimen of the report before it."""
     if sheet.group is None:
         raise Fault("exchange.missing-segment", "OBR", {"segment": "OBR"}, code="100")
-    found = segment_map("spm", sheet.sender).apply(segment, sheet)
-    found["subject"] = sheet.subject
-    draft = sheet.add(found, *sheet.group.seed, "SPM", segment.text(2) or segment.text(1))
+    draft = _specimen(segment, sheet, *sheet.group.seed)
     sheet.group.draft.resource.setdefault("specimen", []).append(draft.reference)
     for observation in sheet.group.observations:
         observation.resource["specimen"] = draft.reference
+
+
+def first_specimen(segment: Segment, sheet: Sheet) -> None:
+    """SPM that stands before the reports on it (OUL)."""
+    sheet.group = None
+    number = segment.text(2, 2) or segment.text(2) or segment.text(1)
+    sheet.specimen = _specimen(segment, sheet, *((sheet.sender.urn, number) if segment.text(2) else (RESIDENT, sheet.occurred, number)))
+
+
+def _specimen(segment: Segment, sheet: Sheet, *seed: str) -> Draft:
+    return sheet.add(told("spm", segment, sheet), *seed, "SPM", segment.text(2) or segment.text(1))
 
 
 def issued_at(sheet: Sheet) -> str | None:

@@ -92,7 +92,9 @@ def unit(segment: Segment) -> str:
 
 
 def attachment(segment: Segment) -> dict[str, Any]:
-    """The Attachment in an OBX of type ED: source^type^subtype^encoding^data. Raises Fault."""
+    """The Attachment in an OBX: ED source^type^subtype^encoding^data, or RP pointer^application^type^subtype. Raises Fault."""
+    if segment.text(2).upper() == "RP":
+        return _pointer(segment)
     part = segment.repetitions(5)[0].split(segment.delimiters.component, 4) if segment.raw(5) else []
     part = [*part, "", "", "", "", ""][:5]
     kind, subtype, encoding = (segment.unescape(one).strip().lower() for one in part[1:4])
@@ -108,6 +110,17 @@ def attachment(segment: Segment) -> dict[str, Any]:
     found = {"contentType": _content_type(kind, subtype, data), "data": data}
     title = segment.text(3, 2)
     return {**found, **({"title": title} if title else {})}
+
+
+def _pointer(segment: Segment) -> dict[str, Any]:
+    part = [*segment.parts(segment.repetitions(5)[0]), "", "", "", ""]
+    address = part[0].replace(" ", "%20")
+    if not address:
+        raise Fault("exchange.missing-field", "OBX-5.1", code="101")
+    title = segment.text(3, 2)
+    kind = _content_type(part[2].lower(), part[3].lower(), "") if part[2] or part[3] else ""
+    found = {"contentType": kind, "url": address, "title": title}
+    return {key: value for key, value in found.items() if value}
 
 
 def _check_base64(data: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kangyun.base import rules
 from kangyun.base.clock import instant
-from kangyun.commons.exchange.decisions import times
+from kangyun.commons.exchange.decisions import appointments, times
 from kangyun.commons.exchange.decisions.builders import BUILDERS
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.message import Message, Segment
@@ -116,6 +116,9 @@ def _make(maker: str, segment: Segment, sheet: Sheet, occurrence: int) -> None:
 def _finished(sheet: Sheet, rule: rules.Rule) -> Sheet:
     if rule.body.get("pairs") and len(sheet.merged) != len(sheet.patients):
         raise Fault("exchange.missing-segment", "MRG", {"segment": "MRG"}, code="100")
+    appointments.finished(sheet)
+    if rule.body.get("two") and len(sheet.patients) != 2:
+        raise Fault("exchange.second-person-missing", "PID", code="100")
     return sheet
 
 
@@ -131,6 +134,8 @@ def settle(sheet: Sheet, resident: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _point_at(document: dict[str, Any], reference: str, sheet: Sheet) -> None:
     """The report shows the document by its address, so that its bytes are kept once."""
+    if "content" not in document:
+        return
     attachment = document["content"][0]["attachment"]
     shown = {key: value for key, value in attachment.items() if key != "data"}
     for related in document.get("context", {}).get("related", []):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kangyun.commons.exchange.decisions import codes, times
+from kangyun.commons.exchange.decisions import codes, numbers, quantities, times
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.message import Segment
 from kangyun.commons.exchange.decisions.people import human_name, identifier, identifiers, mother, system_of
@@ -28,9 +28,9 @@ def date(segment: Segment, field: int, _sheet: Sheet, _options: dict[str, Any]) 
     return times.to_date(value) if value else None
 
 
-def datetime(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]) -> str | None:
-    """A FHIR dateTime. Raises Fault."""
-    value = segment.text(field)
+def datetime(segment: Segment, field: int, sheet: Sheet, options: dict[str, Any]) -> str | None:
+    """A FHIR dateTime, of the first component or the one named by `component`. Raises Fault."""
+    value = segment.text(field, options.get("component", 1))
     return times.to_datetime(value, sheet.sender.zone) if value else None
 
 
@@ -227,13 +227,51 @@ def nationality(segment: Segment, field: int, sheet: Sheet, _options: dict[str, 
     return [{"url": url, "extension": [{"url": "code", "valueCodeableConcept": concept}]}] if concept else []
 
 
+def words(segment: Segment, field: int, _sheet: Sheet, _options: dict[str, Any]) -> str | None:
+    """The text of a CE or CWE, else its code, repetitions joined by semicolons."""
+    parts = ([*segment.parts(one), "", ""] for one in segment.repetitions(field))
+    return "; ".join(one for part in parts if (one := part[1] or part[0])) or None
+
+
+def notes(segment: Segment, field: int, sheet: Sheet, options: dict[str, Any]) -> list[dict[str, str]]:
+    """A list with one Annotation, of the words of a field."""
+    found = words(segment, field, sheet, options)
+    return [{"text": found}] if found else []
+
+
+def amount(segment: Segment, field: int, _sheet: Sheet, options: dict[str, Any]) -> dict[str, Any] | None:
+    """A Quantity, its unit in the field `unit`; `unless` is how senders write that there is none. Raises Fault."""
+    value = segment.text(field)
+    if not value or value == str(options.get("unless")):
+        return None
+    at = options.get("unit")
+    return quantities.quantity(value, (segment.text(at, 1) or segment.text(at, 2)) if at else "")
+
+
+def order_number(segment: Segment, field: int, sheet: Sheet, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """The Identifier of an EI field, in a list; `type` is PLAC, FILL or another of table 0203."""
+    found = numbers.entity(segment, field, options["type"], sheet)
+    return [found] if found else []
+
+
+def actors(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]) -> list[dict[str, Any]]:
+    """The people of an XCN field as performers of an act."""
+    return [{"actor": one} for one in practitioners(segment, field, sheet, {})]
+
+
+def company(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]) -> dict[str, Any] | None:
+    """The organisation of a CE or CWE field, such as a manufacturer, which enters the directory."""
+    number, name = segment.text(field), segment.text(field, 2) or segment.text(field)
+    return sheet.entry("Organization", {"name": name}, name, sheet.sender.key, "company", number or name) if name else None
+
+
 _INNER = {function.__name__: function for function in (mother, identifiers, coded, birth_place)}
 
 CONVERTERS = {
     function.__name__: function
     for function in (
         text, texts, date, datetime, instant, birth_time, code, coded, concepts, coding, flag, number, practitioners,
-        participants, interpreters, organization, place, cx_list, extension, nationality, birth_place,
+        participants, interpreters, organization, words, notes, amount, order_number, actors, company, place, cx_list, extension, nationality, birth_place,
         diagnosis, asserter, manifestations, category, organizations, specimen_numbers,
     )
 }  # fmt: skip

@@ -13,12 +13,20 @@ from kangyun.base import rules
 from kangyun.commons.exchange.decisions.times import moment
 
 _PACKAGE = "kangyun.commons.exchange"
+_MOVES = {"A02", "A06", "A07", "A12"}
+_OVER = {"finished", "cancelled", "entered-in-error"}
 
 
 def status_after(event: str, *, ended: bool) -> str | None:
     """The status that an event gives to a visit; `ended` when the message tells the end of the visit (PV1-45)."""
     entry: dict[str, Any] = rules.load(_PACKAGE, "hl7v2/visits.yaml").map.get(event, {})
     return entry.get("ended") if ended and "ended" in entry else entry.get("status")
+
+
+def needs_visit(event: str) -> bool:
+    """Whether a message is about a visit, so that one without a visit number says nothing."""
+    entry: dict[str, Any] = rules.load(_PACKAGE, "hl7v2/visits.yaml").map.get(event, {})
+    return bool(entry.get("status") or entry.get("needs"))
 
 
 def begin(encounter: dict[str, Any], event: str, occurred: str, place: dict[str, Any] | None) -> dict[str, Any]:
@@ -31,8 +39,8 @@ def begin(encounter: dict[str, Any], event: str, occurred: str, place: dict[str,
     if status:
         encounter["statusHistory"] = [{"status": status, "period": {"start": occurred}}]
     if place:
-        # Only a transfer says when the place was entered; every other message says where the visit is.
-        start = occurred if event == "A02" else period.get("start", occurred)
+        # Only these say when the place was entered; every other message says where the visit is.
+        start = occurred if event in _MOVES else period.get("start", occurred)
         encounter["location"] = [{"location": place, "status": "active", "period": {"start": start}}]
     return encounter
 
@@ -66,7 +74,7 @@ def _settled(encounter: dict[str, Any]) -> dict[str, Any]:
     log = encounter.get("statusHistory", [])
     if log:
         encounter["status"] = log[-1]["status"]
-    ended = encounter["status"] in {"finished", "cancelled"}
+    ended = encounter["status"] in _OVER
     period = dict(encounter.get("period", {}))
     if ended and log and "end" not in period:
         period["end"] = log[-1]["period"]["start"]

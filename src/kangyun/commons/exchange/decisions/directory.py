@@ -1,0 +1,136 @@
+"""Master files: MFE with STF and PRA to Practitioner and PractitionerRole, LOC and LDP to Location, OM1 to OM5 to ObservationDefinition.
+
+HL7 v2.5.1 chapters 8 (MFE, OM1 to OM5, LOC, LDP) and 15 (STF, PRA); table 0180.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kangyun.commons.exchange.decisions import codes, quantities
+from kangyun.commons.exchange.decisions.drafts import Sheet
+from kangyun.commons.exchange.decisions.maps import segment_map
+from kangyun.commons.exchange.decisions.message import Segment
+from kangyun.commons.exchange.decisions.people import system_of
+from kangyun.commons.exchange.model import Fault
+
+_GONE = {"MDL", "MDC"}
+
+
+def entry(segment: Segment, sheet: Sheet) -> None:
+    """MFE: whether the entry behind it is in use."""
+    sheet.order = segment
+    sheet.request = None
+
+
+def _in_use(sheet: Sheet) -> bool:
+    return sheet.order is None or sheet.order.text(1).upper() not in _GONE
+
+
+def staff(segment: Segment, sheet: Sheet) -> None:
+    """STF to Practitioner, known by the number under which visits and results name the same person."""
+    found = segment_map("stf", sheet.sender).apply(segment, sheet)
+    source = segment.repetitions(2)[0] if segment.raw(2) else segment.raw(1)
+    number = segment.part(source, 1) or segment.text(1)
+    if not number:
+        raise Fault("exchange.missing-field", "STF-1", code="101")
+    system = system_of([segment.part(source, 4, n) for n in (1, 2, 3)] if segment.raw(2) else ["", "", ""], "STAFF", sheet.sender)
+    found["identifier"] = [{"system": system, "value": number}]
+    found["active"] = _in_use(sheet) and segment.text(7).upper() != "I"
+    sheet.request = sheet.add(found, system, number, join="update")
+
+
+def position(segment: Segment, sheet: Sheet) -> None:
+    """PRA to PractitionerRole of the person before it."""
+    person = sheet.request
+    if person is None or person.type != "Practitioner":
+        raise Fault("exchange.missing-segment", "STF", {"segment": "STF"}, code="100")
+    found = segment_map("pra", sheet.sender).apply(segment, sheet)
+    name = next((one.get("text") for one in person.resource.get("name", [])), None)
+    found["practitioner"] = {**({"display": name} if name else {})}
+    found["organization"] = sheet.organization()
+    found["active"] = person.resource["active"]
+    draft = sheet.add(found, *person.seed, segment.text(2) or "PRA", join="update")
+    draft.resource["practitioner"] = person.reference
+
+
+def location(segment: Segment, sheet: Sheet) -> None:
+    """LOC to Location, known by the parts of its PL, as visits name it."""
+    part = [*segment.parts(segment.raw(1)), *[""] * 9][:9]
+    name = segment.text(2) or " ".join(one for one in (part[6], part[7], part[8], part[0], part[1], part[2]) if one)
+    if not name:
+        raise Fault("exchange.missing-field", "LOC-1", code="101")
+    found = segment_map("loc", sheet.sender).apply(segment, sheet)
+    found["status"] = "active" if _in_use(sheet) else "inactive"
+    found["name"] = name
+    found["managingOrganization"] = sheet.organization()
+    sheet.request = sheet.add(found, sheet.sender.key, *part, join="update")
+
+
+def department(segment: Segment, sheet: Sheet) -> None:
+    """LDP: the department of the location before it, and whether it is in use."""
+    draft = sheet.request
+    if draft is None or draft.type != "Location":
+        raise Fault("exchange.missing-segment", "LOC", {"segment": "LOC"}, code="100")
+    concept = codes.concept(segment.parts(segment.raw(4)), sheet.sender) or codes.concept(segment.parts(segment.raw(2)), sheet.sender)
+    if concept:
+        draft.resource.setdefault("type", []).append(concept)
+    if segment.text(6).upper() == "I":
+        draft.resource["status"] = "inactive"
+
+
+def observable(segment: Segment, sheet: Sheet) -> None:
+    """OM1 to ObservationDefinition: one line of the sender's catalogue of tests."""
+    found = segment_map("om1", sheet.sender).apply(segment, sheet)
+    code = segment.text(2)
+    if "code" not in found or not code:
+        raise Fault("exchange.missing-field", "OM1-2", code="101")
+    system = codes.system_of(segment.text(2, 3), sheet.sender) or sheet.sender.urn
+    found["identifier"] = [{"system": system, "value": code}]
+    kind = codes.table("value_types").get(segment.text(3).upper())
+    if kind:
+        found["permittedDataType"] = [kind]
+    sheet.request = sheet.add(found, sheet.sender.key, system, code, join="update")
+
+
+def measured(segment: Segment, sheet: Sheet) -> None:
+    """OM2: the unit and the reference range of the test before it."""
+    draft = _observable(sheet)
+    unit = segment.text(2) or segment.text(2, 2)
+    if unit:
+        coded = quantities.ucum(unit)
+        coding = [{"system": "http://unitsofmeasure.org", "code": coded}] if coded else []
+        draft.resource["quantitativeDetails"] = {"unit": {**({"coding": coding} if coding else {}), "text": unit}}
+    ranges = [_range(segment.part(one, 1), unit) for one in segment.repetitions(6)]
+    found = [{"category": "reference", "range": one} for one in ranges if one]
+    if found:
+        draft.resource["qualifiedInterval"] = found
+
+
+def _range(text: str, unit: str) -> dict[str, Any] | None:
+    whole = quantities.reference_range(text.replace("^", "-").replace("&", "-"), unit)
+    return {key: whole[key] for key in ("low", "high") if key in whole} or None
+
+
+def battery(segment: Segment, sheet: Sheet) -> None:
+    """OM5: the tests that the one before it is made of."""
+    draft = _observable(sheet)
+    found: dict[str, Any] = {
+        "resourceType": "ActivityDefinition",
+        "status": "active" if _in_use(sheet) else "retired",
+        "kind": "ServiceRequest",
+        "code": draft.resource["code"],
+        "identifier": draft.resource["identifier"],
+        "title": draft.resource["code"]["text"],
+    }
+    members = [codes.concept(segment.parts(one), sheet.sender) for one in segment.repetitions(2)]
+    found["topic"] = [one for one in members if one]
+    if not found["topic"]:
+        del found["topic"]
+    sheet.add(found, *draft.seed, join="update")
+
+
+def _observable(sheet: Sheet) -> Any:
+    if sheet.request is None or sheet.request.type != "ObservationDefinition":
+        raise Fault("exchange.missing-segment", "OM1", {"segment": "OM1"}, code="100")
+    return sheet.request
