@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,31 +29,30 @@ Pass = Callable[[Request, str], None]
 Tell = Callable[[Request, Exception], Awaitable[Response]]
 
 _SLOW = 1.0
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_MARKS = {"$", "_"}
 _run = os.urandom(4).hex()
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One address: its segments, of which a name in braces takes anything, and what each method does there."""
+    """One address: what its segments begin with, the parameters that take the rest, and what each method does there."""
 
     template: str
-    segments: tuple[re.Pattern[str] | str | None, ...]
+    segments: tuple[tuple[str, str | None], ...]
     methods: Mapping[str, GuardedRoute]
 
     def match(self, parts: list[str]) -> dict[str, str] | None:
         """The path parameters when the address is this one."""
         found: dict[str, str] = {}
-        for segment, part in zip(self.segments, parts, strict=True):
-            if isinstance(segment, str):
-                if segment != part:
+        for (start, name), part in zip(self.segments, parts, strict=True):
+            if name is None:
+                if start != part:
                     return None
-            elif segment is not None:
-                matched = segment.fullmatch(part)
-                if matched is None:
-                    return None
-                found.update(matched.groupdict())
+            elif len(part) > len(start) and part.startswith(start):
+                found[name] = part[len(start):]
+            else:
+                return None
         return found
 
 
@@ -101,7 +99,7 @@ class Machines:
     def _find(self, parts: list[str], method: str) -> tuple[_Place, dict[str, str]]:
         other: tuple[_Place, dict[str, str]] | None = None
         wanted = "GET" if method == "HEAD" else method
-        for place in self._places.get(len(parts), ()):
+        for place in self._places.get((len(parts), parts[-1][:1] in _MARKS), ()):
             found = place.match(parts)
             if found is not None:
                 if wanted in place.methods:
@@ -132,25 +130,25 @@ def _allowed(place: _Place | None) -> str:
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set[str]())))
 
 
-def _places(routes: Iterable[GuardedRoute]) -> dict[int, list[_Place]]:
-    """All addresses by their number of segments, in the order of the routes."""
+def _places(routes: Iterable[GuardedRoute]) -> dict[tuple[int, bool], list[_Place]]:
+    """All addresses by their number of segments and whether the last is marked ($match, _history), in the order of the routes."""
     found: dict[str, dict[str, GuardedRoute]] = {}
     for route in routes:
         methods = found.setdefault(route.path, {})
         for method in route.methods or ():
             methods.setdefault(method, route)
-    places: dict[int, list[_Place]] = {}
+    places: dict[tuple[int, bool], list[_Place]] = {}
     for template, methods in found.items():
         segments = tuple(_segment(part) for part in template.split("/")[1:])
-        places.setdefault(len(segments), []).append(_Place(template, segments, methods))
+        start, name = segments[-1]
+        # A parameter takes any segment, a marked one too, unless it is known as something else further up the list.
+        for marked in {True, False} if name and not start else {start[:1] in _MARKS}:
+            places.setdefault((len(segments), marked), []).append(_Place(template, segments, methods))
     return places
 
 
-def _segment(text: str) -> re.Pattern[str] | str:
-    if "{" not in text:
-        return text
-    parts = _PARAMETER.split(text)
-    literal = [re.escape(part) for part in parts[::2]]
-    names = [f"(?P<{name}>.+)" for name in parts[1::2]]
-    return re.compile("".join(itertools.chain(*itertools.zip_longest(literal, names, fillvalue=""))))
+def _segment(text: str) -> tuple[str, str | None]:
+    """What a segment begins with, and the name of the parameter that takes the rest of it."""
+    start, _, name = text.partition("{")
+    return start, name.removesuffix("}") or None
 

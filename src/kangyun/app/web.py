@@ -26,6 +26,8 @@ from kangyun.commons.access.decisions import actor_at, may_enter
 
 log = structlog.get_logger()
 
+_FORWARDED = {b"x-forwarded-for", b"forwarded"}
+
 
 def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
     """The whole application; raises TypeError for a route that names no permission."""
@@ -98,7 +100,7 @@ def _gate(services: Services) -> Callable[[Request, str], None]:
 def _caller(request: Request) -> str:
     """The caller's address; what a proxy on this machine passes on is not a caller on this machine."""
     client = request.scope.get("client")
-    if client is None or request.headers.get("x-forwarded-for") or request.headers.get("forwarded"):
+    if client is None or not _FORWARDED.isdisjoint(name for name, _ in request.scope["headers"]):
         return "unknown"
     return client[0]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -62,10 +63,25 @@ def _fast(text: bytes) -> dict[str, Any]:
 def _written_again(text: bytes, found: dict[str, Any]) -> bool:
     try:
         _check_depth(text, found)
-        return orjson.dumps(found) == text
+        return any(write(found) == text for write in _writers(text))
     except TypeError:
         # An integer beyond 64 bits.
         return False
+
+
+def _writers(text: bytes) -> tuple[Callable[[Any], bytes], ...]:
+    """Who may have written this text: compact JSON, the standard library with its blanks, or indented by two."""
+    if text.startswith(b"{\n"):
+        return (_indented,)
+    return (_spaced,) if b'": ' in text[:64] else (orjson.dumps,)
+
+
+def _indented(found: Any) -> bytes:
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2)
+
+
+def _spaced(found: Any) -> bytes:
+    return json.dumps(found, ensure_ascii=False).encode()
 
 
 def _check_depth(text: bytes, found: dict[str, Any]) -> None:

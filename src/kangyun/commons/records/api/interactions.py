@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kangyun.base.errors import Issue, operation_outcome, refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.web.heads import header
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.decisions.subset import check_summary, subset
 from kangyun.commons.records.model import Caller, Stored, Write, Written, is_type
@@ -58,7 +59,7 @@ async def create(request: Request) -> Response:
     """POST [base]/Type; If-None-Exist makes it conditional."""
     type_ = type_of(request)
     resource = await _body(request, type_)
-    write = Write("create", type_, resource, condition=request.headers.get("if-none-exist"))
+    write = Write("create", type_, resource, condition=header(request.scope, b"if-none-exist"))
     [written] = await caller(request).write([write])
     return _answer(request, written)
 
@@ -72,7 +73,7 @@ async def update(request: Request) -> Response:
         raise refuse(400, "required", "records.id-missing", f"{type_}.id")
     if resource["id"] != id_:
         raise refuse(400, "value", "records.id-mismatch", f"{type_}.id")
-    expected = 0 if request.headers.get("if-none-match", "").strip() == "*" else wire.if_match(request)
+    expected = 0 if (header(request.scope, b"if-none-match") or "").strip() == "*" else wire.if_match(request)
     [written] = await caller(request).write([Write("update", type_, resource, id_, if_match=expected)])
     return _answer(request, written)
 
@@ -112,7 +113,7 @@ def _present(stored: Stored | None, type_: str) -> Stored:
 
 def _shown(request: Request, stored: Stored) -> Response:
     content = stored.json()
-    if request.url.query:
+    if request.scope["query_string"]:
         content = shaped(content, request)
     return wire.json_response(content, 200, wire.stored_headers(stored))
 

@@ -47,7 +47,7 @@ async def search_all_posted(request: Request) -> Response:
 
 def _query(request: Request) -> Pairs:
     try:
-        return parse_qsl(request.url.query, keep_blank_values=True, errors="strict", max_num_fields=1000)
+        return parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict", max_num_fields=1000)
     except ValueError as error:
         raise refuse(400, "invalid", "base.bad-encoding") from error
 

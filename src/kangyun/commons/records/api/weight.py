@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from starlette.requests import Request
 
 from kangyun.base.errors import refuse
+from kangyun.base.web.heads import header
 
 LARGE_BYTES = 1_000_000
 MOST_LARGE = 2
@@ -24,10 +25,10 @@ _places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakK
 
 def is_large(request: Request) -> bool:
     """Whether the body is large, or says nothing about its size."""
-    declared = request.headers.get("content-length", "")
+    declared = header(request.scope, b"content-length") or ""
     if declared.isascii() and declared.isdigit():
         return len(declared) > 12 or int(declared) > LARGE_BYTES
-    return "transfer-encoding" in request.headers
+    return header(request.scope, b"transfer-encoding") is not None
 
 
 @asynccontextmanager

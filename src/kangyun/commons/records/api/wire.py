@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.web.heads import header
 from kangyun.base.web.preferences import negotiate
 from kangyun.commons.records.api.weight import check_elements
 from kangyun.commons.records.model import ANY_VERSION, Stored, Written
@@ -39,19 +40,19 @@ def language(request: Request) -> str:
     stated = getattr(request.state, "language", None)
     if stated in {"zh", "en"}:
         return stated
-    return negotiate(request.headers.get("accept-language", ""))
+    return negotiate(header(request.scope, b"accept-language") or "")
 
 
 def base_url(request: Request) -> str:
     """The address of the API as this caller sees it, without a slash at the end."""
     public = request.app.state.settings.public_url if hasattr(request.app.state, "settings") else ""
-    root = public.rstrip("/") or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
+    root = public.rstrip("/") or f"{request.scope['scheme']}://{header(request.scope, b'host') or 'localhost'}"
     return f"{root}/fhir"
 
 
 async def body(request: Request, limits: Limits) -> bytes:
     """The whole body; raises Problem 413 when it is too large and 408 when it comes too slowly."""
-    declared = request.headers.get("content-length", "")
+    declared = header(request.scope, b"content-length") or ""
     if declared.isdigit() and int(declared) > limits.body_bytes:
         raise refuse(413, "too-long", "base.body-too-large", limit=str(limits.body_bytes))
     try:
@@ -76,7 +77,7 @@ async def _collect(request: Request, limit: int) -> bytes:
 
 async def resource(request: Request, limits: Limits) -> dict[str, Any]:
     """The resource in the body; raises Problem 415 for another media type and 400 for what is not JSON."""
-    kind = request.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
+    kind = (header(request.scope, b"content-type") or "application/fhir+json").partition(";")[0].strip().lower()
     if kind not in _JSON:
         raise refuse(415, "not-supported", "base.bad-media-type")
     content = await body(request, limits)
@@ -87,7 +88,7 @@ async def resource(request: Request, limits: Limits) -> dict[str, Any]:
 def check_accept(request: Request) -> None:
     """Refuse with 406 what we cannot write: everything but JSON."""
     wanted = request.query_params.get("_format") if b"_format" in request.scope["query_string"] else None
-    if not _acceptable(wanted or request.headers.get("accept", "*/*")):
+    if not _acceptable(wanted or header(request.scope, b"accept") or "*/*"):
         raise refuse(406, "not-supported", "base.not-acceptable")
 
 
@@ -99,13 +100,13 @@ def _acceptable(accepted: str) -> bool:
 
 def prefer(request: Request) -> Mapping[str, str]:
     """The Prefer header as names and values, such as return=minimal, handling=strict."""
-    pairs = (part.strip().partition("=") for part in re.split("[,;]", request.headers.get("prefer", "")))
+    pairs = (part.strip().partition("=") for part in re.split("[,;]", header(request.scope, b"prefer") or ""))
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs if name}
 
 
 def if_match(request: Request) -> int | None:
     """The version of If-Match, or None; raises Problem 400 when it cannot be read."""
-    text = request.headers.get("if-match")
+    text = header(request.scope, b"if-match")
     return None if text is None else etag_version(text)
 
 
@@ -141,10 +142,10 @@ def location(base: str, written: Written) -> str:
 
 def not_modified(request: Request, stored: Stored) -> bool:
     """Whether a conditional read is answered with 304 (If-None-Match, If-Modified-Since)."""
-    tags = request.headers.get("if-none-match")
+    tags = header(request.scope, b"if-none-match")
     if tags is not None:
         return tags.strip() == "*" or stored.etag in {tag.strip() for tag in tags.split(",")}
-    since = _http_date(request.headers.get("if-modified-since"))
+    since = _http_date(header(request.scope, b"if-modified-since"))
     return since is not None and stored.updated.replace(microsecond=0) <= since
 
 
