@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
+from yunzhou import chance, slips
 from yunzhou.households import Household
 from yunzhou.institutions import Institution
 from yunzhou.names import Name
@@ -17,7 +18,10 @@ NEWBORN_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The registration of a person. `id_number` is empty while the institution does not know it."""
+    """The registration of a person, slips of the desk included. `id_number` is empty while the institution does not know it.
+
+    `line` is the address within the county, `address` the whole of it as the desk wrote it; `latin`: the name is in pinyin only.
+    """
 
     person: Person
     record: str
@@ -28,6 +32,14 @@ class Card:
     mother_record: str
     contact: Person | None
     contact_phone: str
+    sex: str
+    birth: date
+    line: str
+    address: str
+    newborn: bool
+    marriage: str
+    latin: bool = False
+    death: date | None = None
 
     def duplicate(self, record: str) -> Card:
         """Return a second registration of the same person, made without the ID number."""
@@ -35,16 +47,19 @@ class Card:
 
 
 def card(household: Household, person: Person, house: Institution, at: datetime) -> Card:
-    """Return what the institution knows at that time."""
+    """Return what the institution knows at that time; a desk makes the same slips with a person each time."""
     day = at.astimezone(CHINA).date()
-    named = at >= named_at(person)
+    form = slips.fill(chance.stream("desk", person.key, house.key), house.desk, household, person, day)
     mother = household.member(person.mother) if person.mother else None
-    contact = household.member(person.partner) if person.partner else mother
+    contact = household.member(person.partner) if person.marriage(day) == "married" else mother
+    newborn = mother is not None and at < named_at(person)
     return Card(
-        person, person.record_number(house.letter), person.id_number if named else "",
-        person.name if named or not mother else newborn_name(person, mother), household.place(day),
-        household.phone(person, day), mother.record_number(house.letter) if mother else "", contact,
-        household.phone(contact, day) if contact else "",
+        person, person.record_number(house.letter), "" if newborn else form.id_number,
+        newborn_name(person, mother) if newborn and mother else form.name, form.place, form.phone,
+        mother.record_number(house.letter) if mother else "", contact,
+        household.phone(contact, day) if contact else "", form.sex, person.birth if newborn else form.birth, form.line,
+        form.address, newborn, person.marriage(day), form.latin,
+        person.death if person.death and person.death <= day else None,
     )  # fmt: skip
 
 

@@ -61,8 +61,8 @@ class Bundle:
 
 
 def patient_identity(card: Card, house: Institution) -> tuple[str, str]:
-    """Return the identifier by which a resident is looked up: the ID number, else the record number."""
-    return (urn(NATIONAL_ID), card.id_number) if card.id_number else (urn(house.oid), card.record)
+    """Return the identifier by which a resident is looked up: the record number, since every institution keeps its own Patient."""
+    return urn(house.oid), card.record
 
 
 def _typed(code: str, use: str, system: str, value: str) -> Json:
@@ -71,24 +71,28 @@ def _typed(code: str, use: str, system: str, value: str) -> Json:
 
 def patient(card: Card, house: Institution) -> Json:
     """Return Patient."""
-    person = card.person
     national = [_typed("NNCHN", "official", urn(NATIONAL_ID), card.id_number)] if card.id_number else []
     telecom = [{"system": "phone", "value": card.phone, "use": "mobile"}] if card.phone else []
     return {
         "resourceType": "Patient", "identifier": [*national, _typed("MR", "usual", urn(house.oid), card.record)],
-        "active": True, "name": _names(card), "telecom": telecom, "gender": person.sex,
-        "birthDate": person.birth.isoformat(), "address": [_address(card)],
+        "active": True, "name": _names(card), "telecom": telecom, "gender": card.sex,
+        "birthDate": card.birth.isoformat(), "address": [_address(card)],
+        **({"deceasedDateTime": card.death.isoformat()} if card.death else {}),
     }  # fmt: skip
 
 
 def _names(card: Card) -> list[Json]:
-    return [{"use": "official", "text": card.name.text, "family": card.name.family, "given": [card.name.given]}]
+    name = card.name
+    if card.latin:
+        return [{"use": "official", "text": f"{name.given_pinyin} {name.family_pinyin}".strip()}]
+    family = {"family": name.family} if name.family else {}
+    return [{"use": "official", "text": name.text, **family, "given": [name.given]}]
 
 
 def _address(card: Card) -> Json:
     area = city()
     return {
-        "use": "home", "text": card.place.text, "line": [card.place.line], "city": area.city.name,
+        "use": "home", "text": card.address, "line": [card.line], "city": area.city.name,
         "district": card.place.county_name, "state": area.province.name, "postalCode": card.place.zip, "country": "CN",
     }  # fmt: skip
 

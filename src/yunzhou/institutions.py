@@ -8,8 +8,10 @@ from random import Random
 
 from msgspec import Struct
 
-from yunzhou import assumptions, chance, names
+from yunzhou import assumptions, chance, names, places
 
+FIRST_COUNTY, FIRST_TOWN, FIRST_CLINIC = 4, 10, 200
+ENGLISH = {"county": "County Hospital", "township": "Township Hospital", "clinic": "Village Clinic"}
 ROOT = "2.16.156.10011.99"
 NATIONAL_ID = "2.16.156.10011.1.3"
 
@@ -40,7 +42,7 @@ class Habits(Struct, frozen=True):
 
 
 class Institution(Struct, frozen=True):
-    """An institution. Its identifiers are numbered below `oid`."""
+    """An institution. Its identifiers are numbered below `oid`; `level` is city, county, township or clinic."""
 
     key: int
     letter: str
@@ -55,6 +57,8 @@ class Institution(Struct, frozen=True):
     staff: int
     departments: list[Department]
     habits: Habits = Habits()
+    desk: str = "good"
+    level: str = "city"
 
     @property
     def oid(self) -> str:
@@ -84,11 +88,27 @@ KINDS = {
 }
 
 
+class System(Struct, frozen=True):
+    """A kind of computer system: what it speaks, and its habits."""
+
+    speaks: str
+    version: str
+    charset: str
+    encoding: str
+    desk: str
+    habits: Habits = Habits()
+
+
 class Directory(Struct, frozen=True):
     """The whole of institutions.yaml."""
 
     institutions: list[Institution]
-    choice: dict[str, list[float]]
+    systems: dict[str, System]
+    counties: list[str]
+    townships: list[str]
+    county_departments: list[Department]
+    clinic_departments: list[Department]
+    staff: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +121,71 @@ class Doctor:
 
 @cache
 def directory() -> Directory:
-    """Return all institutions."""
+    """Return what institutions.yaml says."""
     return assumptions.read("institutions.yaml", Directory)
 
 
+@cache
 def institution(key: int) -> Institution:
-    """Return the institution of a key."""
-    return directory().institutions[key - 1]
+    """Return the institution of a key; keys mean the same in cities of every size."""
+    if key < FIRST_COUNTY:
+        return directory().institutions[key - 1]
+    if key < FIRST_TOWN:
+        return _county_hospital(key)
+    return _township_hospital(key) if key < FIRST_CLINIC else _clinic(key)
+
+
+def county_key(county: int) -> int:
+    """Return the key of the hospital of a county."""
+    return FIRST_COUNTY + county
+
+
+def town_key(town: int) -> int:
+    """Return the key of a township hospital."""
+    return FIRST_TOWN + town if town else 3
+
+
+def clinic_key(settlement: places.Settlement) -> int:
+    """Return the key of the clinic of a village."""
+    return FIRST_CLINIC + settlement.town * 100 + settlement.village
+
+
+def keys(region: places.Region) -> list[int]:
+    """Return the keys of all institutions of a city."""
+    villages = [place for place in region.settlements if place.kind == "village"]
+    counties = {county_key(place.county) for place in region.settlements if place.county >= 0}
+    towns = {town_key(place.town) for place in villages}
+    return sorted({1, 2, *counties, *towns, *(clinic_key(place) for place in villages)})
+
+
+def _county_hospital(key: int) -> Institution:
+    index = key - FIRST_COUNTY
+    county, said = places.city().counties[index], directory()
+    return _build(key, "H", "county", f"{county.name}人民医院", county.code, said.counties[index], said.county_departments)
+
+
+def _township_hospital(key: int) -> Institution:
+    town, said = key - FIRST_TOWN, directory()
+    area, name = places.village(town, 0).area, places.town_name(town)
+    system = said.townships[town % len(said.townships)]
+    return _build(key, "T", "township", f"{area.name}{name}卫生院", area.code, system, institution(3).departments)
+
+
+def _clinic(key: int) -> Institution:
+    place, said = places.village(*divmod(key - FIRST_CLINIC, 100)), directory()
+    name = f"{place.area.name}{place.town_name}{place.name}卫生室"
+    return _build(key, "C", "clinic", name, place.area.code, "clinic_sheets", said.clinic_departments)
+
+
+def _build(
+    key: int, letter: str, level: str, name: str, county: str, system: str, departments: list[Department]
+) -> Institution:
+    kind = directory().systems[system]
+    width = 2 if level == "county" else 4
+    return Institution(
+        key, letter, f"YZ{letter}{key:0{width}d}", name, f"{ENGLISH[level]} {key}", kind.speaks, kind.version, kind.charset,
+        kind.encoding, county, directory().staff[level], departments, kind.habits, kind.desk, level,
+    )  # fmt: skip
 
 
 @cache

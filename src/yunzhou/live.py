@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from yunzhou import chance, faults, households, illness, institutions, plans
+from yunzhou import chance, faults, illness, institutions, plans
 from yunzhou.body import Body
+from yunzhou.city import City
 from yunzhou.households import Household
 from yunzhou.messages import Message
 from yunzhou.people import Person
 from yunzhou.plans import CHINA, Plan, Year
-from yunzhou.story import Told, Window
+from yunzhou.story import Told
 from yunzhou.visits import Realised, Visit
 
 HURRY = 40
@@ -25,10 +26,10 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class Today:
     """Lets visits begin and hands out the messages that fall due; `clock` gives the time, so that tests need not wait."""
 
-    def __init__(self, seed: int, residents: int, history: Window, clock: Callable[[], datetime]) -> None:
-        self.seed, self.history, self.clock = seed, history, clock
-        self.homes = list(households.population(seed, residents))
-        self.rng = chance.stream(seed, "live", clock().isoformat())
+    def __init__(self, city: City, clock: Callable[[], datetime]) -> None:
+        self.seed, self.history, self.clock = city.seed, city.window, clock
+        self.homes = list(city.households())
+        self.rng = chance.stream(city.seed, "live", clock().isoformat())
         self._told: dict[str, Told] = {}
         self._seen: dict[str, datetime] = {}
         self._agenda: list[tuple[datetime, int, Message]] = []
@@ -58,7 +59,10 @@ class Today:
         longest = timedelta(hours=6)
         while True:
             home = self.rng.choice(self.homes)
-            person = self.rng.choice(home.born(at.date() - timedelta(days=40)))
+            living = [person for person in home.born(at.date()) if person.birth < at.date() - timedelta(days=40)]
+            if not living:
+                continue
+            person = self.rng.choice(living)
             if at - self._seen.get(person.key, self.history.since) > longest:
                 return home, person
             longest *= 0.8

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from itertools import accumulate
 from random import Random
 
 from msgspec import Struct
 
-from yunzhou import assumptions, chance
+from yunzhou import assumptions
 
 
 class Characters(Struct, frozen=True):
@@ -32,6 +33,7 @@ class Names(Struct, frozen=True):
 
     surnames: list[tuple[str, str, float]]
     eras: list[Era]
+    minorities: dict[str, dict[str, list[tuple[str, str]]]]
     readings: dict[str, str]
 
 
@@ -51,24 +53,54 @@ class Name:
 
 
 @cache
-def _names() -> Names:
+def book() -> Names:
+    """Return what names.yaml says."""
     return assumptions.read("names.yaml", Names)
 
 
-@lru_cache(maxsize=1)
-def _surnames() -> list[tuple[tuple[str, str], float]]:
-    return [((hanzi, pinyin), weight) for hanzi, pinyin, weight in _names().surnames]
+@cache
+def _surnames() -> tuple[list[tuple[str, str]], list[float]]:
+    surnames = book().surnames
+    return [(hanzi, pinyin) for hanzi, pinyin, _ in surnames], list(accumulate(weight for _, _, weight in surnames))
 
 
-def draw(rng: Random, sex: str, birth_year: int, family: tuple[str, str] | None = None) -> Name:
+def draw(rng: Random, sex: str, birth_year: int, family: tuple[str, str] | None = None, ethnicity: str = "") -> Name:
     """Draw a name; a child has its father's `family` (characters, pinyin)."""
-    hanzi, pinyin = family or chance.weighted(rng, _surnames())
+    if ethnicity in book().minorities:
+        return _without_surname(rng, sex, ethnicity)
+    if family is None:
+        surnames, heights = _surnames()
+        family = rng.choices(surnames, cum_weights=heights)[0]
     given = _given(rng, sex, birth_year)
-    return Name(hanzi, given, pinyin, "".join(_names().readings[character] for character in given))
+    return Name(family[0], given, family[1], read(given))
+
+
+def sibling(rng: Random, name: Name, other: Name) -> Name:
+    """Return a name that begins like the other one, as those of twins do; never the same name."""
+    if len(other.given) != 2 or len(name.given) < 1 or name.family != other.family:
+        return name
+    last = name.given[-1] if name.given[-1] != other.given[-1] else rng.choice("安宁平乐")
+    given = other.given[0] + last
+    return Name(name.family, given, name.family_pinyin, read(given))
+
+
+def read(text: str) -> str:
+    """Return the pinyin of the characters of a given name."""
+    readings = book().readings
+    return "".join(readings[character] for character in text)
+
+
+def _without_surname(rng: Random, sex: str, ethnicity: str) -> Name:
+    """Draw a name of a people without surnames: Uighurs add their father's after a dot, Tibetans another given name."""
+    given = book().minorities[ethnicity]
+    first = rng.choice(given[sex])
+    second = rng.choice(given["male"] if ethnicity == "05" else given[sex])
+    dot = "·" if ethnicity == "05" else ""
+    return Name("", f"{first[0]}{dot}{second[0]}", "", f"{first[1]}{second[1]}")
 
 
 def _given(rng: Random, sex: str, birth_year: int) -> str:
-    era = next(era for era in _names().eras if birth_year < era.until)
+    era = next(era for era in book().eras if birth_year < era.until)
     characters = era.male if sex == "male" else era.female
     second = rng.choice(characters.second)
     if rng.random() < era.single:

@@ -10,11 +10,15 @@ from yunzhou.names import Name
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECKS = "10X98765432"
+WIDOWED = frozenset({"grandmother", "grandfather", "elder"})
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A resident. `member` numbers the people of a household from 1; `mother` is her member number, 0 if she lives elsewhere."""
+    """A resident. `member` numbers the people of a household from 1; `mother` is her member number, 0 if she lives elsewhere.
+
+    `joined` is the day on which somebody moved in by marriage, `wed` the wedding day, `renames` later names with their days.
+    """
 
     household: int
     member: int
@@ -27,18 +31,31 @@ class Person:
     profession: str
     mother: int = 0
     partner: int = 0
+    death: date | None = None
+    joined: date | None = None
+    wed: date | None = None
+    renames: tuple[tuple[date, Name], ...] = ()
 
     @property
     def key(self) -> str:
         """The name of this person in the truth file."""
         return f"{self.household:07d}{self.member}"
 
-    @property
-    def marriage(self) -> str:
-        """Whether married, single or widowed."""
-        if self.partner:
+    def marriage(self, on: date) -> str:
+        """Say whether married, single or widowed on a day."""
+        if self.partner and (self.wed is None or self.wed <= on):
             return "married"
-        return "widowed" if self.role in {"grandmother", "grandfather", "elder"} else "single"
+        return "widowed" if self.role in WIDOWED else "single"
+
+    def named(self, on: date) -> Name:
+        """Return the name of that day."""
+        if not self.renames:
+            return self.name
+        return next((name for since, name in reversed(self.renames) if since <= on), self.name)
+
+    def alive(self, on: date) -> bool:
+        """Tell whether somebody lives in the household on a day."""
+        return self.birth <= on and (self.death is None or on < self.death) and (self.joined is None or self.joined <= on)
 
     def record_number(self, letter: str) -> str:
         """Return the record number at the institution of that letter."""
@@ -56,8 +73,8 @@ def check_digit(body: str) -> str:
 
 def id_number(county: str, birth: date, sex: str, rng: Random) -> str:
     """Draw an ID number; the last digit of the sequence is odd for men (GB 11643)."""
-    sequence = rng.randrange(500) * 2 + (1 if sex == "male" else 0)
-    body = f"{county}{birth:%Y%m%d}{sequence:03d}"
+    sequence = int(rng.random() * 500) * 2 + (sex == "male")
+    body = f"{county}{birth.year}{birth.month:02d}{birth.day:02d}{sequence:03d}"
     return body + check_digit(body)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+from itertools import accumulate
 from random import Random
 
-from yunzhou import chance, illness, institutions
+from yunzhou import chance, illness, institutions, places
 from yunzhou.body import Body
 from yunzhou.households import Household
 from yunzhou.illness import Acute, Course, Exacerbation
 from yunzhou.people import Person
+from yunzhou.places import Settlement
 from yunzhou.vaccines import Due, due
 
 CHINA = timezone(timedelta(hours=8))
+NEVER = date(2999, 1, 1)
 Drugs = tuple[tuple[str, float], ...]
 
 
@@ -30,7 +34,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A visit that will happen. `panels` and `drugs` carry their chance, `effects` the mean and spread of an acute illness."""
+    """A visit that will happen. `panels` and `drugs` carry their chance, `effects` the mean and spread of an acute illness.
+
+    `place` is maternity or township where one does not choose.
+    """
 
     kind: str
     cares: str
@@ -40,7 +47,7 @@ class Plan:
     effects: dict[str, tuple[float, float]] = field(default_factory=dict)
     drugs: Drugs = ()
     nights: int = 0
-    institution: int = 0
+    place: str = ""
     doses: tuple[Due, ...] = ()
 
 
@@ -63,9 +70,11 @@ class Year:
             *self._birth(),
             *self._doses(),
         ]
+        there = datetime.combine(self.person.joined or self.person.birth, datetime.min.time(), CHINA)
+        gone = datetime.combine(self.person.death or NEVER, datetime.min.time(), CHINA)
         # Nobody but the maternity ward sees a child before it is registered with its own ID number.
         known = datetime.combine(self.person.birth, datetime.min.time(), CHINA) + timedelta(days=32)
-        wanted = [plan for plan in found if plan.start >= known or plan.cares == "birth"]
+        wanted = [plan for plan in found if there <= plan.start < gone and (plan.start >= known or plan.cares == "birth")]
         return list(_apart(iter(sorted(wanted, key=lambda plan: plan.start))))
 
     def _day(self, month: int | None = None) -> date:
@@ -142,7 +151,7 @@ class Year:
                 if day.year == self.year and day < child.birth:
                     diagnosis = Diagnosis(model.code, model.name, "Supervision of normal pregnancy")
                     yield Plan("outpatient", model.cares, clinic_hour(self.rng, day), (diagnosis,), model.panels,
-                               model.effects, tuple(model.drugs), institution=1)  # fmt: skip
+                               model.effects, tuple(model.drugs), place="maternity")  # fmt: skip
             if child.birth.year == self.year:
                 yield self._delivery(child)
 
@@ -151,24 +160,24 @@ class Year:
         diagnosis = Diagnosis(model.birth_code, model.birth_name, "Spontaneous delivery")
         start = birth_hour(child) - timedelta(hours=self.rng.randint(3, 14))
         return Plan("inpatient", model.cares, start, (diagnosis,), {"cbc": 1.0, "vitals": 1.0}, model.effects,
-                    (), self.rng.randint(*model.days), institution=1)  # fmt: skip
+                    (), self.rng.randint(*model.days), place="maternity")  # fmt: skip
 
     def _birth(self) -> Iterator[Plan]:
         model = illness.catalogue().pregnancy
         if self.person.birth.year == self.year and self.person.mother:
             diagnosis = Diagnosis(model.newborn_code, model.newborn_name, "Singleton, born in hospital")
             yield Plan(
-                "inpatient", "birth", birth_hour(self.person), (diagnosis,), {"body": 1.0}, nights=3, institution=1
+                "inpatient", "birth", birth_hour(self.person), (diagnosis,), {"body": 1.0}, nights=3, place="maternity"
             )
 
     def _doses(self) -> Iterator[Plan]:
         days: dict[date, list[Due]] = {}
         for day, dose in due(self.person, self.year, self.rng):
-            if self.household.place(day).kind != "urban":
+            if self.household.place(day).kind != "urban" and self.person.alive(day):
                 days.setdefault(day, []).append(dose)
         for day, doses in days.items():
             yield Plan(
-                "immunisation", "immunisation", clinic_hour(self.rng, day), (), institution=3, doses=tuple(doses)
+                "immunisation", "immunisation", clinic_hour(self.rng, day), (), place="township", doses=tuple(doses)
             )
 
     def _checkup(self) -> Iterator[Plan]:
@@ -179,7 +188,7 @@ class Year:
             return
         diagnosis = Diagnosis(model.code, model.name, "General medical examination")
         yield Plan("checkup", "general" if away else "checkup", start, (diagnosis,), dict.fromkeys(model.panels, 1.0),
-                   institution=1 if away else 3)  # fmt: skip
+                   place="maternity" if away else "township")  # fmt: skip
 
 
 def chronic_diagnosis(course: Course) -> Diagnosis:
@@ -206,14 +215,28 @@ def birth_hour(child: Person) -> datetime:
 
 def choose_institution(plan: Plan, household: Household, rng: Random) -> int:
     """Say where a visit takes place: where people of that address go, and where such a department is."""
-    if plan.institution:
-        return plan.institution
-    shares = institutions.directory().choice[household.place(plan.start.date()).kind]
-    if plan.nights:
-        shares = [*shares[:2], 0.0]
-    able = [(house.key, share) for house, share in zip(institutions.directory().institutions, shares, strict=True)
-            if house.department(plan.cares)]  # fmt: skip
-    return chance.weighted(rng, able)
+    home = household.place(plan.start.date()).settlement
+    if plan.place == "maternity":
+        return 1 if home.kind == "urban" else institutions.county_key(home.county)
+    if plan.place == "township":
+        return institutions.town_key(home.town if home.town >= 0 else home.county)
+    ladder = _ladder(home, wards=bool(plan.nights), cares=plan.cares)
+    return rng.choices(ladder[0], cum_weights=ladder[1])[0]
+
+
+@lru_cache(maxsize=20_000)
+def _ladder(home: Settlement, *, wards: bool, cares: str) -> tuple[list[int], list[float]]:
+    """Return the institutions that people of a settlement go to, with rising weights."""
+    village, town = home.kind == "village", home.town if home.town >= 0 else home.county
+    steps = [
+        institutions.clinic_key(home) if village and not wards else 0,
+        institutions.town_key(town) if town >= 0 and not wards else 0,
+        institutions.county_key(home.county) if home.county >= 0 else 0, 1, 2,
+    ]  # fmt: skip
+    shares = places.city().choice[home.kind]
+    able = [(key, share) for key, share in zip(steps, shares, strict=True)
+            if key and share and institutions.institution(key).department(cares)]  # fmt: skip
+    return [key for key, _ in able], list(accumulate(share for _, share in able))
 
 
 def _factor(ages: list[tuple[float, float]], age: float) -> float:
@@ -224,6 +247,6 @@ def _apart(plans: Iterator[Plan]) -> Iterator[Plan]:
     """Drop what falls into a stay or on the same day as another visit."""
     free = datetime(1900, 1, 1, tzinfo=CHINA)
     for plan in plans:
-        if plan.start >= free or (plan.institution and plan.nights):
+        if plan.start >= free or (plan.place and plan.nights):
             yield plan
             free = plan.start + timedelta(days=plan.nights + 1)

@@ -83,8 +83,7 @@ class Run:
             await self._live(sender)
 
     async def _live(self, sender: Sender) -> None:
-        city = self.city
-        today = Today(city.seed, city.residents, city.window, lambda: datetime.now(CHINA))
+        today = Today(self.city, lambda: datetime.now(CHINA))
         while not self._stopped.is_set():
             for message in await asyncio.to_thread(today.due):
                 await sender.put(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from yunzhou import hl7, laboratory
 from yunzhou.cards import Card
@@ -52,29 +52,32 @@ class Pen:
         numbers = [self.identifier(card.record, "", "MR")]
         if card.id_number and in_pid3:
             numbers.append(f"{card.id_number}^^^MOPS&{NATIONAL_ID}&ISO^NNCHN")
-        newborn = not card.id_number and person.mother
+        newborn = card.newborn
         return segment("PID", {
-            1: "1", 3: "~".join(numbers), 5: self.name(card), 7: f"{person.birth:%Y%m%d}",
-            8: SEXES[habits.codes][person.sex], 11: self.address(card), 13: self.phone(card.phone),
-            16: MARRIED[habits.codes][person.marriage], 19: "" if in_pid3 else card.id_number,
+            1: "1", 3: "~".join(numbers), 5: self.name(card), 7: plain(card.birth),
+            8: SEXES[habits.codes][card.sex], 11: self.address(card), 13: self.phone(card.phone),
+            16: MARRIED[habits.codes][card.marriage], 19: "" if in_pid3 else card.id_number,
             21: self.identifier(card.mother_record, "", "MR") if newborn else "",
             22: components(*person.ethnicity, "GB/T 3304"), 28: "CHN",
+            29: plain(card.death) if card.death else "", 30: "Y" if card.death else "",
         })  # fmt: skip
 
     def name(self, card: Card) -> str:
         """Return the name in characters, and in pinyin where the hospital has it."""
         name = card.name
         if self.habits.name == "whole":
-            return escape(name.text)
+            return escape(name.text if not card.latin else f"{name.family_pinyin} {name.given_pinyin}".strip())
         pinyin = components(name.family_pinyin, name.given_pinyin, "", "", "", "", "L", "A")
+        if card.latin:
+            return pinyin
         return f"{components(name.family, name.given, '', '', '', '', 'L', 'I')}~{pinyin}"
 
     def address(self, card: Card) -> str:
         """Return the address in parts or in one piece."""
         place, area = card.place, city()
         if self.habits.address == "whole":
-            return escape(place.text)
-        return components(place.line, "", area.city.name, area.province.name, place.zip, "CHN", "H", "", place.division)
+            return escape(card.address)
+        return components(card.line, "", area.city.name, area.province.name, place.zip, "CHN", "H", "", place.division)
 
     def phone(self, number: str) -> str:
         """Return an XTN: the number in the component of the hospital's habit."""
@@ -182,6 +185,11 @@ class Pen:
         if result.low:
             return f">={result.low}"
         return f"<={result.high}" if result.high else ""
+
+
+def plain(day: date) -> str:
+    """Return a day as YYYYMMDD."""
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 ARROWS = {"N": "", "H": "↑", "HH": "↑", "L": "↓", "LL": "↓", "A": ""}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from yunzhou import bundles, cards, chance, faults, institutions, visits
+from yunzhou import bundles, cards, cda, chance, faults, institutions, rows, visits
 from yunzhou.body import Body
 from yunzhou.cards import Card
 from yunzhou.hospital import Hospital
@@ -15,7 +15,7 @@ from yunzhou.institutions import Institution
 from yunzhou.messages import Message
 from yunzhou.people import Person
 from yunzhou.truth import urn
-from yunzhou.visits import Visit
+from yunzhou.visits import Allergen, Visit
 
 DESK = timedelta(minutes=5)
 
@@ -41,8 +41,19 @@ class Desk:
 def of_household(seed: int, household: Household, window: Window) -> list[Message]:
     """Return the messages of a household in order of time."""
     told = [message for person in household.people for message in Told(seed, household, person, window).messages()]
+    told += _register(seed, household, window)
     told = [message for message in told if window.since <= message.at < window.until]
     return sorted(told, key=lambda message: message.at)
+
+
+def _register(seed: int, household: Household, window: Window) -> Iterator[Message]:
+    """Yield the rows of the village's register, as it stood when the history begins."""
+    if household.home.kind == "village":
+        house = institutions.institution(institutions.clinic_key(household.home))
+        for person in household.born(window.since.date()):
+            row = rows.register(seed, household, person, house, window.since)
+            if row:
+                yield row
 
 
 @dataclass(slots=True)
@@ -79,10 +90,10 @@ class Told:
     def visit(self, visit: Visit) -> Iterator[Message]:
         """Yield the messages of one visit, the registration before it included."""
         allergies = visits.allergies(self.seed, self.person)
-        if visit.institution.speaks == "fhir":
+        if visit.institution.speaks != "hl7":
             if not visit.cancelled:
                 card = self._card(visit)
-                yield bundles.township_visit(visit, card, allergies, self._seen(card, visit.institution))
+                yield from WRITERS[visit.institution.speaks](visit, card, allergies, self._seen(card, visit.institution))
             return
         hospital = Hospital(visit.institution)
         card = yield from self._arrive(hospital, visit)
@@ -111,7 +122,7 @@ class Told:
             yield self._second(hospital, desk, visit, card)
             return card.duplicate(desk.duplicate)
         yield from self._register(hospital, desk, card, visit.start - DESK)
-        if not card.id_number:
+        if card.newborn:
             at = cards.named_at(self.person)
             yield from self._register(hospital, desk, cards.card(self.household, self.person, house, at), at)
         return card
@@ -143,3 +154,11 @@ class Told:
         yield from self._register(hospital, desk, card, desk.merge_at - DESK)
         yield hospital.merged(card, desk.duplicate, desk.merge_at)
         desk.merge_at = None
+
+
+def _bundle(visit: Visit, card: Card, allergies: list[Allergen], known: list[tuple[str, str]]) -> Iterator[Message]:
+    yield bundles.township_visit(visit, card, allergies, known)
+
+
+Writer = Callable[[Visit, Card, list[Allergen], list[tuple[str, str]]], Iterator[Message]]
+WRITERS: dict[str, Writer] = {"fhir": _bundle, "cda": cda.written, "sheets": rows.written}

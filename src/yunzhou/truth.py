@@ -11,6 +11,9 @@ from yunzhou.vaccines import Due
 from yunzhou.visits import Allergen, Prescription, Visit, pharmacy
 
 
+NATIONAL = f"urn:oid:{NATIONAL_ID}"
+
+
 def urn(oid: str) -> str:
     """Return an OID as a FHIR system."""
     return f"urn:oid:{oid}"
@@ -22,7 +25,8 @@ def resident(card: Card, records: list[tuple[str, str]]) -> Fact:
     national = [(urn(NATIONAL_ID), card.id_number)] if card.id_number else []
     return {
         "fact": "resident", "id": person.key, "name": person.name.text, "sex": person.sex,
-        "birth": person.birth.isoformat(), "identifiers": [*national, *records], "household": person.household,
+        "birth": person.birth.isoformat(),
+        "death": person.death.isoformat() if card.death and person.death else None, "identifiers": [*national, *records], "household": person.household,
         "mother": f"{person.household:07d}{person.mother}" if person.mother else None,
     }  # fmt: skip
 

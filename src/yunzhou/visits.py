@@ -137,7 +137,7 @@ class Realised:
         """Return the visit; shares of visits and discharges are cancelled."""
         plan, rng = self.plan, self.rng
         end = self._end()
-        never = rng.random() < cancelled.visits and plan.kind in {"outpatient", "inpatient"} and not plan.institution
+        never = rng.random() < cancelled.visits and plan.kind in {"outpatient", "inpatient"} and not plan.place
         return Visit(
             self.number, self.body.person, self.house, plan.kind, self.department,
             institutions.doctor_of(self.house.key, self.department, rng), self._bed(), plan.start, end, plan.diagnoses,
