@@ -25,8 +25,8 @@ PLACES = re.compile(r"(?<![\w.~/-])/(?:work|root|home|Users|mnt/\w+)/[\w.-]+")
 IDENTITY = re.compile(r"(?<![\w.\-])([1-9]\d{5})((?:18|19|20)\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{3})([\dXx])(?!\w)")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
-# The worked examples of GB 11643 itself.
-PUBLISHED = {"11010519491231002X", "440524188001010014"}
+# The worked examples of GB 11643 itself, and of the electronic health card's specification.
+PUBLISHED = {"11010519491231002X", "440524188001010014", "11010020171225006X"}
 
 
 def texts(files: Iterable[Path]) -> list[tuple[Path, str]]:

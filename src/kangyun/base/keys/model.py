@@ -45,6 +45,10 @@ class Block(Protocol):
         """Encrypt whole blocks of 16 bytes."""
         ...
 
+    def decrypt(self, data: bytes) -> bytes:
+        """Decrypt whole blocks of 16 bytes."""
+        ...
+
 
 class KeyStore(Protocol):
     """The keys of one installation; every call is quick enough for a request."""

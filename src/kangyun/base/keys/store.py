@@ -11,9 +11,9 @@ from typing import Protocol
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kangyun.base.keys import ring, sealing, sm2
+from kangyun.base.keys.blocks import sm4
 from kangyun.base.keys.model import Block, KeyStore, PublicKey, Unopenable, UnsuitableKey
 from kangyun.base.settings import Settings
 
@@ -76,7 +76,7 @@ class FileKeys:
 
     def block(self, name: str) -> Block:
         """See KeyStore."""
-        return BlockCipher(self._ring("block", name)[-1].secret)
+        return sm4(self._ring("block", name)[-1].secret)
 
     def sign(self, name: str, message: bytes, key_id: str = "") -> bytes:
         """See KeyStore; a name ends in -sm2 or -es256, which is its algorithm."""
@@ -142,18 +142,6 @@ class FileKeys:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a key: small letters, digits and single hyphens")
         return self.folder / f"{kind}.{name}.json"
-
-
-class BlockCipher:
-    """SM4-ECB without padding, as the card's specification asks; for single blocks that never repeat."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def encrypt(self, data: bytes) -> bytes:
-        """Encrypt whole blocks of 16 bytes."""
-        encryptor = Cipher(algorithms.SM4(self._key), modes.ECB()).encryptor()  # noqa: S305 - the card's norm
-        return encryptor.update(data) + encryptor.finalize()
 
 
 def open_keys(settings: Settings) -> KeyStore:
