@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-State = Literal["received", "stored", "quarantined", "duplicate"]
+State = Literal["received", "stored", "quarantined", "duplicate", "dismissed"]
 Acknowledgement = Literal["AA", "AE", "AR"]
 
-STATES: tuple[State, ...] = ("received", "stored", "quarantined", "duplicate")
+STATES: tuple[State, ...] = ("received", "stored", "quarantined", "duplicate", "dismissed")
+
+# What a message may tell, in the order of the bits of Facts.asked and Facts.filled; new ones go to the end.
+MEASURED = (
+    "name", "sex", "born", "id_number", "phone", "address", "contact", "diagnosis", "unit", "range", "doctor", "time",
+    "agrees", "order",
+)
 
 RAW_SYSTEM = "urn:kangyun:raw-message"
 SENDER_SYSTEM = "urn:kangyun:sender"
@@ -77,6 +83,38 @@ class Header:
         return (self.facility or self.application or "unknown")[:80]
 
 
+Matching = Literal["", "link", "review", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the statistics need of one message: no values, only whether they were there.
+
+    `occurred` is when its event happened (FHIR dateTime); bit n of `asked` says that MEASURED[n] belongs into this
+    message, bit n of `filled` that it is there; `codes` of which `coded` are in a national or international system;
+    `matching` is how its resident was found; `entries` how many resources it became.
+    """
+
+    occurred: str = ""
+    asked: int = 0
+    filled: int = 0
+    codes: int = 0
+    coded: int = 0
+    matching: Matching = ""
+    entries: int = 0
+
+
+NOTHING = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a message came: the channel (mllp, http, folder, fhir) and the address or folder at its other end."""
+
+    channel: str = ""
+    address: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one message."""
@@ -88,6 +126,7 @@ class Outcome:
     patient: str | None = None
     kind: str = ""
     retry: bool = False
+    facts: Facts = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 import structlog
 
 from kangyun.base import clock
 from kangyun.base.database import Database
 from kangyun.base.errors import Problem
+from kangyun.base.keys import KeyStore
 from kangyun.commons.access import Gate
+from kangyun.commons.exchange.actions import sealing
+from kangyun.commons.exchange.actions.keeping import Arrived, Known, keeper_of
 from kangyun.commons.exchange.actions.processing import MESSAGES, process
 from kangyun.commons.exchange.decisions.acknowledge import build, peek
+from kangyun.commons.exchange.decisions.registrations import stranger
 from kangyun.commons.exchange.decisions.senders import sender_of
-from kangyun.commons.exchange.model import Acknowledgement, Fault, Header, Outcome, RawMessage, Reason
+from kangyun.commons.exchange.model import Acknowledgement, Fault, Header, Origin, Outcome, RawMessage, Reason
 from kangyun.commons.exchange.queries.messages import sql, write_reason
+from kangyun.commons.exchange.queries.quarantine import sql as quarantine
 
 log = structlog.get_logger()
 
-# A live message is left to its own handler this long before the sweep may take it.
-PATIENCE = timedelta(seconds=60)
-_PAUSES = (5, 15, 60, 300, 900, 3600)
-_MOST_TRIES = 40
+# Where the messages of the current connection come from; each connection is a task of its own.
+ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 - an Origin cannot be changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Receipt:
 
 
 class Intake:
-    """Takes messages for one process."""
+    """Takes messages for one process; cheap to make, since all of a process share one keeper."""
 
-    def __init__(self, database: Database, gate: Gate) -> None:
+    def __init__(self, database: Database, gate: Gate, keys: KeyStore) -> None:
         self._database = database
         self._gate = gate
+        self._keys = keys
+        self._keeper = keeper_of(database, keys)
 
     async def receive(self, body: bytes) -> bytes:
         """Take an HL7 v2 message and give its acknowledgement; never raises for what a message can contain."""
@@ -65,93 +69,95 @@ class Intake:
         # An unfinished frame was not taken and will be sent again; only what is complete and refused needs a person.
         if fault.key in {"exchange.too-large", "exchange.no-frame"}:
             try:
-                await self._keep_aside(head, header, outcome, size=size)
+                outcome = await self.keep_aside(self._arrived(head, header.sender, header.control_id, "hl7v2", _kind(header)), outcome, size=size)
             except Problem:
                 outcome = Outcome("received", "AE", Reason("exchange.away"), kind=_kind(header), retry=True)
         return self._answered(header, outcome).answer
 
-    async def take_file(self, body: bytes, sender: str) -> Outcome:
-        """Take a FHIR file; files have no control ids, so their content tells a repetition."""
+    async def take_file(self, body: bytes, sender: str, form: str = "fhir", kind: str = "") -> Outcome:
+        """Take a file of any form; files have no control ids, so their content tells a repetition.
+
+        `form` decides in `processing` what is made of it: fhir, cda, table; `kind` is shown to people.
+        """
         try:
-            raw, known = await self._keep(body, Header(facility=sender), "fhir")
+            outcome = await self._take_one(self._arrived(body, sender, "", form, kind))
         except Problem:
             return Outcome("received", "AE", Reason("exchange.away"), retry=True)
-        outcome = known or await self.handle(raw)
-        MESSAGES.labels(_label(sender), "fhir", outcome.state).inc()
+        MESSAGES.labels(_label(sender), form, outcome.state).inc()
         return outcome
 
     async def handle(self, raw: RawMessage) -> Outcome:
         """Process a kept message and note the result; used for new ones, by the sweep and by replay."""
         outcome = await process(self._gate, raw)
         try:
-            await self._note(raw, outcome)
+            await self._keeper.note(raw, outcome)
         except Problem as problem:
             # The records are safe; the sweep finds the message and, by its key, changes nothing twice.
             log.warning("exchange.result_not_noted", message=raw.id, error=problem.issues[0].key)
         return outcome
 
-    async def _take(self, body: bytes, header: Header) -> Outcome:
-        raw, known = await self._keep(body, header, "hl7v2")
-        return known or await self.handle(raw)
-
-    async def _keep(self, body: bytes, header: Header, form: str) -> tuple[RawMessage, Outcome | None]:
-        """Keep the bytes; gives the outcome at once when the sender has used the control id before."""
-        now = clock.now()
-        digest = hashlib.sha256(body).digest()
-        control = header.control_id or f"sha256:{digest.hex()}"
-        key = _key(header.sender)
-        async with self._database.connection() as connection:
-            row = None
-            # Nothing comes back while a twin's insert is not yet visible to us.
-            while row is None:
-                row = await connection.fetchrow(
-                    sql.keep, key, header.sender, control, digest, form, _kind(header), body, len(body), now, now + PATIENCE
-                )
-        raw = RawMessage(row["id"], header.sender, key, control, _kind(header), form, body, now, "received", 1)
-        if row["fresh"]:
-            return raw, None
-        if bytes(row["content_hash"]) != digest:
-            reason = Reason("exchange.control-id-reused", "MSH-10", code="205")
-            outcome = Outcome("quarantined", "AE", reason, kind=_kind(header))
-            return raw, await self._keep_aside(body, header, outcome, form=form)
-        return raw, await self._repeated(raw, header, row, form)
-
-    async def _repeated(self, raw: RawMessage, header: Header, row: Any, form: str) -> Outcome | None:
-        """The same message again: stored means AA at once; anything else is tried once more on the kept one."""
-        outcome = Outcome("duplicate", "AA", None, raw.id, row["patient"], raw.kind)
-        if row["state"] == "stored":
-            return await self._keep_aside(raw.body, header, outcome, form=form, repeats=raw.id)
-        return None
-
-    async def _keep_aside(
-        self, body: bytes, header: Header, outcome: Outcome, *, size: int | None = None, form: str = "hl7v2",
-        repeats: int | None = None,
+    async def keep_aside(
+        self, arrived: Arrived, outcome: Outcome, *, size: int | None = None, repeats: int | None = None,
+        edits: int | None = None, once: bool = True,
     ) -> Outcome:
-        digest = hashlib.sha256(body).digest()
+        """Keep a message that is no original; `once`: the same content in quarantine already is not kept again."""
+        how, wrapped = (None, None) if repeats else sealing.sealed(self._keys, arrived.body, arrived.digest)
         async with self._database.connection() as connection:
-            number = None if repeats else await connection.fetchval(
-                sql.same_aside, _key(header.sender), header.control_id or f"sha256:{digest.hex()}", digest
+            number = None if repeats or not once else await connection.fetchval(
+                sql.same_aside, arrived.sender_key, arrived.control, arrived.digest
             )
             number = number or await connection.fetchval(
-                sql.keep_aside, _key(header.sender), header.sender, header.control_id or f"sha256:{digest.hex()}",
-                digest, form, _kind(header), None if repeats else body, len(body) if size is None else size, repeats,
-                clock.now(), outcome.state, write_reason(outcome.reason), outcome.patient,
+                sql.keep_aside, arrived.sender_key, arrived.sender, arrived.control, arrived.digest, arrived.form,
+                arrived.kind, how or sealing.SEALED, wrapped, len(arrived.body) if size is None else size, repeats,
+                arrived.received, outcome.state, write_reason(outcome.reason), outcome.patient,
+                arrived.origin.channel, arrived.origin.address, edits, outcome.facts.entries,
             )
-        return Outcome(outcome.state, outcome.acknowledgement, outcome.reason, number, outcome.patient, outcome.kind)
+        return replace(outcome, message_id=number)
 
-    async def _note(self, raw: RawMessage, outcome: Outcome) -> None:
-        now = clock.now()
+    async def _take(self, body: bytes, header: Header) -> Outcome:
+        arrived = self._arrived(body, header.sender, header.control_id, "hl7v2", _kind(header))
+        if stranger(arrived.sender, arrived.origin):
+            reason = Reason("exchange.stranger", "MSH-4", {"address": arrived.origin.address})
+            return await self.keep_aside(arrived, Outcome("quarantined", "AR", reason, kind=arrived.kind))
+        return await self._take_one(arrived)
+
+    async def _take_one(self, arrived: Arrived) -> Outcome:
+        """Keep and handle; gives the outcome at once when the sender has used the control id before."""
+        known = await self._known_plain(arrived) or await self._keeper.keep(arrived)
+        if known.fresh:
+            return await self.handle(_raw(arrived, known.id))
+        if not known.same:
+            reason = Reason("exchange.control-id-reused", "MSH-10", code="205")
+            return await self.keep_aside(arrived, Outcome("quarantined", "AE", reason, kind=arrived.kind))
+        if known.state in {"stored", "dismissed"}:
+            outcome = Outcome("duplicate", "AA", None, known.id, known.patient, arrived.kind)
+            return await self._repeated(arrived, outcome, known)
+        # Whatever else became of it, a repetition is a wish to try again.
+        return await self.handle(_raw(arrived, known.id))
+
+    async def _repeated(self, arrived: Arrived, outcome: Outcome, known: Known) -> Outcome:
+        if known.state == "dismissed":
+            async with self._database.connection() as connection:
+                last = await connection.fetchrow(quarantine.last_of_chain, known.id)
+            if last is None or last["state"] != "stored":
+                # A person has decided about this content; the sender is not told that it is in the record.
+                reason = Reason("exchange.dismissed-before", "", {"number": str(known.id)})
+                outcome = replace(outcome, acknowledgement="AE", reason=reason)
+        return await self.keep_aside(arrived, outcome, repeats=known.id)
+
+    async def _known_plain(self, arrived: Arrived) -> Known | None:
+        """Whether a file was kept by a version that did not seal, and is not sealed yet."""
+        if not arrived.control.startswith(sealing.MARK):
+            return None
+        control = f"{sealing.OLD_MARK}{sealing.plain_hash(arrived.body).hex()}"
         async with self._database.connection() as connection:
-            if outcome.state == "received" and raw.tries < _MOST_TRIES:
-                pause = _PAUSES[min(raw.tries, len(_PAUSES)) - 1]
-                due = now + timedelta(seconds=pause)
-                await connection.execute(sql.postpone, raw.sender_key, raw.id, due, write_reason(outcome.reason))
-            else:
-                state = "quarantined" if outcome.state == "received" else outcome.state
-                await connection.execute(
-                    sql.settle, raw.sender_key, raw.id, state, now, write_reason(outcome.reason), outcome.patient,
-                    outcome.kind or raw.kind,
-                )
+            row = await connection.fetchrow(sql.same_content, arrived.sender_key, control)
+        return Known(row["id"], fresh=False, same=True, state=row["state"], patient=row["patient"]) if row else None
+
+    def _arrived(self, body: bytes, sender: str, control: str, form: str, kind: str) -> Arrived:
+        digest = sealing.content_hash(self._keys, body)
+        control = control or f"{sealing.MARK}{digest.hex()}"
+        return Arrived(sender, key_of(sender), control, digest, form, kind, body, clock.now(), ORIGIN.get())
 
     def _answered(self, header: Header, outcome: Outcome) -> Receipt:
         sender = sender_of(header.sender)
@@ -164,11 +170,19 @@ class Intake:
         return Receipt(answer, outcome)
 
 
+def _raw(arrived: Arrived, number: int) -> RawMessage:
+    return RawMessage(
+        number, arrived.sender, arrived.sender_key, arrived.control, arrived.kind, arrived.form, arrived.body,
+        arrived.received, "received", 1,
+    )
+
+
 def _kind(header: Header) -> str:
     return "^".join(part[:12] for part in (header.kind, header.event) if part)
 
 
-def _key(sender: str) -> int:
+def key_of(sender: str) -> int:
+    """The key of a sender's rows: 64 bits of the hash of its name."""
     return int.from_bytes(hashlib.sha256(sender.encode()).digest()[:8], "big", signed=True)
 
 

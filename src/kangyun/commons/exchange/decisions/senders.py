@@ -16,6 +16,9 @@ from kangyun.commons.exchange.model import SENDER_SYSTEM
 
 _PACKAGE = "kangyun.commons.exchange"
 
+# What pages say of senders; it comes before the files of rules/senders.
+_from_pages: dict[str, Mapping[str, Any]] = {}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sender:
@@ -51,19 +54,33 @@ def sender_of(key: str) -> Sender:
         own = rules.load(_PACKAGE, name)
     except rules.RuleError:
         own = default
-    value = {**default.value, **(own.value or {})}
+    page = _from_pages.get(key, {})
+    file = {**default.value, **(own.value or {})}
+    value = {**file, **page}
+    authorities = {**(file.get("authorities") or {}), **(page.get("authorities") or {})}
     return Sender(
         key=key,
         name=str(value.get("name") or key),
         zone=zone_of(value["zone"]),
         language=value.get("language"),
         enhanced=bool(value.get("enhanced")),
-        authorities={str(k): str(v) for k, v in (value.get("authorities") or {}).items()},
-        codes=value.get("codes") or {},
-        rows=own.table,
-        known=own is not default,
-        titles=own.title if own is not default else {},
+        authorities={str(k): str(v) for k, v in authorities.items()},
+        codes=_joined(file.get("codes") or {}, page.get("codes") or {}),
+        rows=(*(page.get("table") or ()), *own.table),
+        known=own is not default or bool(page),
+        titles=own.title if own is not default and "name" not in page else {},
     )
+
+
+def use(from_pages: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let what pages say of senders, by their key, come before the files; the keys are those of a sender file's value."""
+    _from_pages.clear()
+    _from_pages.update(from_pages)
+    sender_of.cache_clear()
+
+
+def _joined(file: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any]:
+    return {table: {**file.get(table, {}), **page.get(table, {})} for table in {*file, *page}}
 
 
 def file_name(key: str) -> str:

@@ -12,25 +12,30 @@ import structlog
 
 from kangyun.base.errors import Problem
 from kangyun.commons.exchange.actions import Intake
+from kangyun.commons.exchange.actions.registering import refresh
 from kangyun.commons.exchange.actions.sweep import take_over
 from kangyun.commons.exchange.listeners.folder import Folder
 from kangyun.commons.exchange.listeners.mllp import Limits, MllpServer, tls_context
 
 log = structlog.get_logger()
 
+_FRESH_SECONDS = 5.0
+
 __all__ = ["Folder", "Limits", "MllpServer", "listening"]
 
 
 @asynccontextmanager
 async def listening(services: Any) -> AsyncGenerator[MllpServer | None]:
-    """Listen as the settings say, until the block ends; `services` has settings, database and gate.
+    """Listen as the settings say, until the block ends; `services` has settings, database, gate and keys.
 
     Gives the MLLP server, or None where `mllp_port` is 0. Raises OSError when the port is taken.
     """
     settings = services.settings
-    intake = Intake(services.database, services.gate)
+    intake = Intake(services.database, services.gate, services.keys)
     with suppress(Problem):
         await take_over(services.database)
+        await refresh(services.database)
+    watching = asyncio.create_task(_keep_fresh(services))
     folder = asyncio.create_task(Folder(Path(settings.folder_in), intake).watch()) if settings.folder_in else None
     server = MllpServer(intake.receive, intake.refuse, Limits(message=settings.mllp_max_bytes, half_frame=settings.mllp_idle_seconds))
     try:
@@ -41,6 +46,15 @@ async def listening(services: Any) -> AsyncGenerator[MllpServer | None]:
         yield server if settings.mllp_port else None
     finally:
         await server.close()
-        if folder:
-            folder.cancel()
-            await asyncio.wait({folder})
+        tasks = {watching, folder} if folder else {watching}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _keep_fresh(services: Any) -> None:
+    """What is registered on the pages of another process is in force here within seconds."""
+    while True:
+        await asyncio.sleep(_FRESH_SECONDS)
+        with suppress(Problem):
+            await refresh(services.database)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from kangyun.commons.exchange.actions import ORIGIN
 from kangyun.commons.exchange.listeners.frames import Framer, Junk, Piece, TooLarge
-from kangyun.commons.exchange.model import Fault
+from kangyun.commons.exchange.model import Fault, Origin
 
 log = structlog.get_logger()
 
@@ -91,6 +92,8 @@ class MllpServer:
             writer.close()
             return
         self._open.add(task)
+        peer = writer.get_extra_info("peername")
+        ORIGIN.set(Origin("mllp", str(peer[0]) if peer else ""))
         try:
             await _Connection(self._desk, reader, writer).serve()
         except (ConnectionError, TimeoutError, ssl.SSLError) as error:

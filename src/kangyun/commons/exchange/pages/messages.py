@@ -14,7 +14,9 @@ from kangyun.base.errors import Issue, refuse
 from kangyun.base.web import charts
 from kangyun.base.web.texts import knows
 from kangyun.commons.exchange import queries
-from kangyun.commons.exchange.actions.sweep import replay
+from kangyun.commons.exchange.actions import sealing
+from kangyun.commons.exchange.actions.intake import key_of
+from kangyun.commons.exchange.actions.quarantine import replay
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.showing import show
 from kangyun.commons.exchange.model import STATES, Reason
@@ -66,7 +68,8 @@ async def _live(request: Request) -> dict[str, Any]:
     before = request.query_params.get("before", "")
     async with request.app.state.services.database.connection() as connection:
         found = await queries.latest(
-            connection, state=state, sender=sender, before=int(before) if before.isdecimal() and len(before) < 19 else None
+            connection, state=state, sender_key=key_of(sender) if sender else None,
+            before=int(before) if before.isdecimal() and len(before) < 19 else None,
         )
         counts = await queries.states(connection)
         volumes = await queries.volumes(connection)
@@ -134,12 +137,15 @@ async def message(request: Request) -> Response:
     found = await _found(request)
     names = await _names(request, [found.patient] if found.patient else [])
     masked = not request.state.handle.may("exchange.raw")
+    body = None
+    if found.body is not None:
+        body = sealing.opened(request.app.state.services.keys, found.body, found.sealed, found.content_hash)
     return web.render(
         request,
         "exchange/message.html",
         row=_row(found, names, request.state.language),
         kept=found,
-        raw=show(found.body, found.reason, masked=masked) if found.body is not None and found.form == "hl7v2" else None,
+        raw=show(body, found.reason, masked=masked) if body is not None and found.form == "hl7v2" else None,
         may_replay=found.state in {"quarantined", "received"} and found.body is not None and request.state.handle.may("exchange.replay"),
     )
 
@@ -157,7 +163,7 @@ async def try_again(request: Request) -> Response:
     await web.posted(request)
     services, number = request.app.state.services, request.path_params["id"]
     await _found(request)
-    await replay(services.database, services.gate, number)
+    await replay(services, number, request.state.handle.actor.name)
     return RedirectResponse(f"{_LIST}/{number}", status_code=303)
 
 

@@ -1,4 +1,4 @@
-"""Reads of the exchange: kept messages for pages and sweeps."""
+"""Reads of the exchange: kept messages, the quarantine, senders and their counts."""
 
 from kangyun.commons.exchange.queries.messages import Kept, Listed, Volume, latest, one, states, volumes
 from kangyun.commons.exchange.queries.records import current

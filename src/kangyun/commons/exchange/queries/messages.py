@@ -12,6 +12,7 @@ import asyncpg
 from kangyun.base import clock
 from kangyun.base.database import Connection, queries
 from kangyun.commons.exchange.model import Reason, State
+from kangyun.commons.exchange.queries import senders
 
 sql = queries("kangyun.commons.exchange", "queries/messages.sql")
 
@@ -32,6 +33,7 @@ class Listed:
     state: State
     reason: Reason | None
     patient: str | None
+    entries: int
 
     @property
     def seconds(self) -> float | None:
@@ -41,13 +43,26 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Kept(Listed):
-    """One message with its bytes."""
+    """One message with its bytes as they are kept: `sealed` says how, see actions/sealing."""
 
     sender_key: int
     control_id: str
+    content_hash: bytes
+    sealed: int
     body: bytes | None
     tries: int
+    next_try: datetime | None
     repeats: int | None
+    channel: str
+    origin: str
+    occurred: datetime | None
+    asked: int
+    filled: int
+    codes: int
+    coded: int
+    matching: str
+    edits: int | None
+    successor: int | None
 
 
 @dataclass(slots=True)
@@ -67,11 +82,11 @@ class Volume:
 
 
 async def latest(
-    connection: Connection, *, state: str | None = None, sender: str | None = None, before: int | None = None,
+    connection: Connection, *, state: str | None = None, sender_key: int | None = None, before: int | None = None,
     limit: int = 50,
 ) -> list[Listed]:
     """The newest messages, filtered; `before` is the id of the last one already seen."""
-    rows = await connection.fetch(sql.latest, state, sender, before, limit)
+    rows = await connection.fetch(sql.latest, state, sender_key, before, limit)
     return [Listed(**_read(row)) for row in rows]
 
 
@@ -82,8 +97,10 @@ async def one(connection: Connection, id_: int) -> Kept | None:
 
 
 async def states(connection: Connection, hours: int = 24) -> dict[str, int]:
-    """How many messages of the last hours are in which state."""
-    rows = await connection.fetch(sql.states, clock.now() - timedelta(hours=hours))
+    """How many messages of the last hours are in which state; whole hours that are counted already are not read again."""
+    counted = await connection.fetchval(senders.sql.mark)
+    counted = counted.replace(minute=0, second=0, microsecond=0) if counted.year > 1 else counted
+    rows = await connection.fetch(sql.states, clock.now() - timedelta(hours=hours), counted)
     return {row["state"]: row["number"] for row in rows}
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from kangyun.app.services import Services
 from kangyun.base.database import Database
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Gate, Handle
 from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import Intake, joining
-from kangyun.commons.exchange.actions.sweep import finish_waiting, replay, take_over
+from kangyun.commons.exchange.actions.quarantine import replay
+from kangyun.commons.exchange.actions.sweep import finish_waiting, take_over
 from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.model import RawMessage
 from kangyun.commons.records import Store
@@ -23,12 +25,13 @@ ID = "990121195603040423"
 
 
 class House:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, services: Services) -> None:
         joining.forget()
-        self.database = database
-        self.gate = Gate(Store(database))
+        self.services = services
+        self.database = services.database
+        self.gate = Gate(Store(services.database))
         self.handle: Handle = self.gate.system("test")
-        self.intake = Intake(database, self.gate)
+        self.intake = Intake(services.database, self.gate, services.keys)
         self.controls = 0
 
     async def send(self, kind: str, *segments: str, sender: str = "H1", control: str = "", time: str = "20260301080000+0800") -> str:
@@ -54,10 +57,10 @@ class House:
 
 
 @pytest.fixture
-async def house(database: Database) -> AsyncGenerator[House]:
-    async with database.connection() as connection:
+async def house(services: Services) -> AsyncGenerator[House]:
+    async with services.database.connection() as connection:
         await connection.execute("TRUNCATE raw_message, resource, span, history, change, commit_once")
-    yield House(database)
+    yield House(services)
     joining.forget()
 
 
@@ -229,7 +232,7 @@ async def test_what_the_record_refuses_is_quarantined_with_its_words(house: Hous
 
 
 async def test_two_connections_racing_on_one_new_resident_make_one(house: House):
-    other = House(house.database)
+    other = House(house.services)
     other.controls = 1000
     for n in range(5):
         number = f"R{n}"
@@ -253,7 +256,7 @@ async def test_a_fault_that_passes_is_told_and_finished_by_the_sweep(house: Hous
     await take_over(house.database)
     async with house.database.connection() as connection:
         await connection.execute("UPDATE raw_message SET next_try = now() - interval '1 second'")
-    assert await finish_waiting(house.database, house.gate) == 1
+    assert await finish_waiting(house.database, house.gate, house.services.keys) == 1
     assert (await house.latest()).state == "stored"
     assert code(await house.send("ADT^A28", "EVN|A28|20260301", pid(), control="LATER")) == "AA"
     assert len(await house.all("Patient")) == 1
@@ -276,7 +279,7 @@ async def test_a_message_that_a_crash_left_is_finished_after_the_restart(house: 
     assert await house.states() == {"received": 1}
     await take_over(house.database)
     await asyncio.sleep(0.01)
-    assert await finish_waiting(house.database, house.gate) == 1
+    assert await finish_waiting(house.database, house.gate, house.services.keys) == 1
     assert await house.states() == {"stored": 1}
     assert len(await house.all("Patient", identifier="M1")) == 1
 
@@ -285,7 +288,7 @@ async def test_a_crash_between_commit_and_note_stores_nothing_twice(house: House
     await house.send("ORU^R01", pid(), OBR.format(issued="20260301104100+0800", status="F"), obx(1, "14749-6", "5"))
     async with house.database.connection() as connection:
         await connection.execute("UPDATE raw_message SET state = 'received', next_try = now() - interval '1 second'")
-    assert await finish_waiting(house.database, house.gate) == 1
+    assert await finish_waiting(house.database, house.gate, house.services.keys) == 1
     assert await house.states() == {"stored": 1}
     observation = await house.one("Observation", code="14749-6")
     assert observation["meta"]["versionId"] == "1"
@@ -310,9 +313,9 @@ async def test_a_quarantined_message_is_replayed(house: House, monkeypatch: pyte
     assert code(answer) == "AE"
     latest = await house.latest()
     assert (latest.state, latest.reason.key) == ("quarantined", "exchange.internal")
-    assert await replay(house.database, house.gate, latest.id)
+    assert await replay(house.services, latest.id)
     assert (await house.latest()).state == "stored"
-    assert not await replay(house.database, house.gate, latest.id)
+    assert not await replay(house.services, latest.id)
 
 
 async def test_a_bulky_document_is_kept_once_and_shown_by_its_report(house: House):

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kangyun.base.database import Database
+from kangyun.base.keys import FileKeys
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
 from kangyun.commons.exchange import queries
@@ -28,11 +29,11 @@ GOOD = "MSH|^~\\&|HIS|H1|||20260301080000+0800||ADT^A28|{}|P|2.5||||||UNICODE UT
 
 
 @pytest.fixture
-async def services(database: Database) -> SimpleNamespace:
+async def services(database: Database, tmp_path: Path) -> SimpleNamespace:
     joining.forget()
     async with database.connection() as connection:
         await connection.execute("TRUNCATE raw_message, resource, span, history, change, commit_once")
-    return SimpleNamespace(database=database, gate=Gate(Store(database)), settings=Settings())
+    return SimpleNamespace(database=database, gate=Gate(Store(database)), keys=FileKeys(tmp_path / "keys"), settings=Settings())
 
 
 async def states(database: Database) -> dict[str, int]:
@@ -126,7 +127,7 @@ def put(folder: Path, name: str, body: bytes) -> None:
 
 
 async def test_a_watched_folder_takes_files_and_sorts_them(services: SimpleNamespace, tmp_path: Path):
-    folder = Folder(tmp_path, Intake(services.database, services.gate))
+    folder = Folder(tmp_path, Intake(services.database, services.gate, services.keys))
     put(tmp_path, "good.hl7", GOOD.format("1", "M1").encode())
     put(tmp_path, "bad.hl7", GOOD.format("2", "M2").replace("|F", "|Z").encode())
     put(tmp_path, "lines.ndjson", b'{"resourceType":"Patient","id":"n1"}\n{"resourceType":"Patient","id":"n2"}\n')
@@ -146,7 +147,7 @@ async def test_a_watched_folder_takes_files_and_sorts_them(services: SimpleNames
 async def test_what_a_crash_left_in_work_is_taken_again(services: SimpleNamespace, tmp_path: Path):
     (tmp_path / "working").mkdir()
     put(tmp_path / "working", "left.hl7", GOOD.format("1", "M1").encode())
-    assert await Folder(tmp_path, Intake(services.database, services.gate)).look() == 1
+    assert await Folder(tmp_path, Intake(services.database, services.gate, services.keys)).look() == 1
     assert names(tmp_path / "processed") == ["left.hl7"]
 
 

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kangyun.app.services import Services
 from kangyun.base import web
-from kangyun.base.database import Database
 from kangyun.base.settings import Settings
 from kangyun.base.web.routing import permission_of
 from kangyun.commons.access import Actor, Gate
@@ -27,8 +27,9 @@ BAD = GOOD.replace("|F", "|Z")
 
 
 @pytest.fixture
-async def client(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(services: Services) -> AsyncGenerator[httpx.AsyncClient]:
     joining.forget()
+    database = services.database
     async with database.connection() as connection:
         await connection.execute("TRUNCATE raw_message, resource, span, history, change, commit_once")
     gate = Gate(Store(database))
@@ -46,7 +47,7 @@ async def client(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
     ]
     app = Starlette(routes=[*web.routes(), *routes], middleware=web.middleware(), exception_handlers=web.exception_handlers())
     app.state.shell = web.shell(pages.menu())
-    app.state.services = SimpleNamespace(database=database, gate=gate, settings=Settings(mllp_max_bytes=100_000))
+    app.state.services = SimpleNamespace(database=database, gate=gate, keys=services.keys, settings=Settings(mllp_max_bytes=100_000))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 
@@ -133,8 +134,8 @@ def test_the_marked_field_is_the_faulty_one():
     assert broken.lines[1].parts[0].marked
 
 
-async def test_the_raw_page_of_anything_is_drawn(client: httpx.AsyncClient, database: Database):
-    intake = Intake(database, Gate(Store(database)))
+async def test_the_raw_page_of_anything_is_drawn(client: httpx.AsyncClient, services: Services):
+    intake = Intake(services.database, services.gate, services.keys)
     for body in (b"\xff\xfe\x00", b"", b"MSH|^~\\&|" + b"\xc3(" * 50, b"MSH|^~\\&|A\r" + b"Z|" * 300_000, "MSH|^~\\&|A".encode("utf-16")):
         receipt = await intake.take(body)
         page = await client.get(f"/exchange/messages/{receipt.outcome.message_id}")
