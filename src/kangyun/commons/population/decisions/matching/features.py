@@ -52,6 +52,7 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     parent_names: tuple[str, ...] = ()
     birth_order: str = ""
     died: str = ""
+    slips: tuple[str, ...] = ()  # the Chinese main name, and it with one character left out
 
 
 _decoder = msgspec.json.Decoder(Features)
@@ -88,6 +89,7 @@ def features(patient: dict[str, Any]) -> Features:
         phones=_phones(patient), **_places(patient),
         parent_numbers=parent_numbers, parent_names=_distinct([*parent_names, child.parent if child else ""]),
         birth_order=_order(patient) or (child.order if child else ""), died=str(patient.get("deceasedDateTime") or "")[:10],
+        slips=_slips(main),
     )
 
 
@@ -96,6 +98,13 @@ def _main(current: Spelling | None, every: list[Spelling]) -> Spelling:
     if current is not None and (current.han or not any(one.han for one in every)):
         return current
     return next((one for one in every if one.han), every[0] if every else Spelling())
+
+
+def _slips(main: Spelling) -> tuple[str, ...]:
+    """Two names have one of these in common when one character differs, is missing, or changed places with its neighbour."""
+    if not main.han or len(main.name) < 3:
+        return ()
+    return _distinct([main.name, *(main.name[:place] + main.name[place + 1:] for place in range(len(main.name)))])
 
 
 def _items(value: Any) -> Iterator[dict[str, Any]]:
@@ -124,7 +133,7 @@ def _numbers(patient: dict[str, Any]) -> tuple[numbers.IdNumber, tuple[str, ...]
     for one in _items(patient.get("identifier")):
         kind = _kind(one)
         if one.get("system") == ID_NUMBER_SYSTEM or kind in {"NNCHN", "01"}:
-            found.append(numbers.id_number(one.get("value")))
+            found.append(numbers.id_number(str(one.get("value"))))
         elif kind in _DOCUMENTS and one.get("use") != "temp":
             documents.append(numbers.document(kind, one.get("value")))
     best = sorted((one for one in found if one.number), key=lambda one: not one.sure)
@@ -153,7 +162,7 @@ def _birth(stated: str, number: numbers.IdNumber) -> dict[str, Any]:
 
 def _phones(patient: dict[str, Any]) -> tuple[str, ...]:
     return _distinct(
-        numbers.phone(one.get("value")) for one in _items(patient.get("telecom")) if one.get("system") in {"phone", "sms", None}
+        numbers.phone(str(one.get("value"))) for one in _items(patient.get("telecom")) if one.get("system") in {"phone", "sms", None}
     )[:4]
 
 
@@ -185,7 +194,7 @@ def _parents(patient: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]
 def _number_inside(extension: dict[str, Any]) -> str:
     value = extension.get("valueIdentifier")
     inside = value.get("value") if isinstance(value, dict) else extension.get("valueString")
-    return numbers.id_number(inside).number if inside else ""
+    return numbers.id_number(str(inside)).number if inside else ""
 
 
 def _order(patient: dict[str, Any]) -> str:

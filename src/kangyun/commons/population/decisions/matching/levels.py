@@ -2,7 +2,7 @@
 
 A level's condition is a mapping of tests to columns, all of which must hold; a list of such mappings means that one of
 them is enough. Tests: `same: column` both say the same; `common: column` two lists share an entry; `near: column` one slip
-apart; `cross: [one, other]` what one says in `one` the other says in `other`; `differ: column` both say something, not the
+apart (letters and digits only: DuckDB compares bytes); `cross: [one, other]` what one says in `one` the other says in `other`; `differ: column` both say something, not the
 same; `lacks: column` at least one says nothing; `begins: [column, n]` the same first n characters; `inside: [column, n]` one
 begins with the other, of at least n characters; `like: [column, s]` Jaro-Winkler similarity of at least s (in SQL only).
 """
@@ -115,12 +115,14 @@ def _inside(given: tuple[str, int]) -> Test:
 
 
 def near(one: str, other: str) -> bool:
-    """Whether two texts are one slip apart: a character changed, left out or added, or two of them exchanged."""
+    """Whether two texts are one slip apart: a character changed, left out or added, or two neighbours exchanged."""
     if abs(len(one) - len(other)) > 1:
         return False
     if len(one) == len(other):
         wrong = [place for place in range(len(one)) if one[place] != other[place]]
-        return len(wrong) < 2 or (len(wrong) == 2 and one[wrong[0]] == other[wrong[1]] and one[wrong[1]] == other[wrong[0]])
+        return len(wrong) < 2 or (
+            len(wrong) == 2 and wrong[1] == wrong[0] + 1 and one[wrong[0]] == other[wrong[1]] and one[wrong[1]] == other[wrong[0]]
+        )
     short, long = sorted((one, other), key=len)
     return any(long[:place] + long[place + 1:] == short for place in range(len(long)))
 

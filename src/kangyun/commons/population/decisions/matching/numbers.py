@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from kangyun.base import rules
@@ -15,7 +15,6 @@ _PACKAGE = "kangyun.commons.population"
 _WHOLE = re.compile(r"\d{17}[\dX]")
 _SHORT = re.compile(r"\d{15}")
 _SIGNS = re.compile(r"[\s\-–—_.()（）:：/]+")
-_ONE_DIGIT = re.compile(r"(.)\1*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,12 @@ def _fillers() -> Any:
 
 
 @cache
-def _no_numbers() -> re.Pattern[str]:
-    return re.compile("|".join(_fillers()["numbers"]))
+def _patterns(kind: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in _fillers()[kind])
 
 
-@cache
-def _no_phones() -> re.Pattern[str]:
-    return re.compile("|".join(_fillers()["phones"]))
+def _is_filler(kind: str, bare: str) -> bool:
+    return any(pattern.fullmatch(bare) for pattern in _patterns(kind))
 
 
 def compact(text: Any) -> str:
@@ -59,13 +57,14 @@ def compact(text: Any) -> str:
     return _SIGNS.sub("", unicodedata.normalize("NFKC", str(text)[:64])).upper()
 
 
-def id_number(text: Any) -> IdNumber:
+@lru_cache(maxsize=16384)
+def id_number(text: str) -> IdNumber:
     """The resident ID number in a text; empty when it is none at all or one of those that people type for nothing.
 
     A number with a wrong check digit or an impossible date is kept: it may be a slip of a right one.
     """
     bare = compact(text).replace("×", "X").replace("*", "X")
-    if _no_numbers().fullmatch(bare):
+    if _is_filler("numbers", bare):
         return IdNumber()
     if _SHORT.fullmatch(bare):
         whole = f"{bare[:6]}19{bare[6:]}"
@@ -78,15 +77,16 @@ def id_number(text: Any) -> IdNumber:
 def document(kind: str, text: Any) -> str:
     """A document's number with its kind, `PPN:E12345678`; empty for fillers."""
     bare = compact(text)
-    if len(bare) < 5 or _no_numbers().fullmatch(bare) or _ONE_DIGIT.fullmatch(bare):
+    if len(bare) < 5 or _is_filler("numbers", bare):
         return ""
     return f"{kind}:{bare}"
 
 
-def phone(text: Any) -> str:
+@lru_cache(maxsize=65536)
+def phone(text: str) -> str:
     """A telephone number in digits without the country; empty for fillers and what is too short."""
     bare = re.sub(r"\D", "", compact(text))
     bare = re.sub(r"^(?:0086|086|86)(?=1\d{10}$|0\d{9,11}$)", "", bare)
     if bare.startswith("01") and len(bare) == 12:
         bare = bare[1:]
-    return "" if len(bare) < 7 or _no_phones().fullmatch(bare) else bare
+    return "" if len(bare) < 7 or _is_filler("phones", bare) else bare

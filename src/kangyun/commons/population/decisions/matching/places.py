@@ -11,7 +11,7 @@ from typing import Any
 _SIGNS = re.compile(r"[\s,，。.;；、()（）#＃]+")
 _REGION = re.compile(r"^(?:中国)?(?:[^省区县市]{2,8}?(?:省|自治区|特别行政区))?(?:[^市盟县区]{2,8}?(?:市|自治州|地区|盟))?")
 _COUNTY = re.compile(r"^(?P<county>[^县区市旗镇乡路街]{1,8}?(?:自治县|县|区|市|旗))(?!街道)")
-_TOWN = re.compile(r"^(?P<town>[^镇乡村路]{1,8}?(?:街道办事处|街道|镇|民族乡|乡|苏木))")
+_TOWN = re.compile(r"^(?P<town>[^镇乡村]{1,8}?街道(?:办事处)?|[^镇乡村路]{1,8}?(?:镇|民族乡|乡|苏木))")
 _VILLAGE = re.compile(r"^(?P<village>.{1,10}?(?:村民委员会|居民委员会|村委会|居委会|行政村|社区|村|嘎查))")
 _DIGITS = {**{char: str(place) for place, char in enumerate("〇一二三四五六七八九")}, "零": "0", "两": "2"}
 _DOOR_NUMBER = re.compile(r"\d+[a-z]?")
