@@ -12,7 +12,6 @@ from kangyun.commons.exchange.decisions.message import Segment
 from kangyun.commons.exchange.decisions.people import identifier, system_of
 from kangyun.commons.exchange.model import Fault
 
-
 _TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 

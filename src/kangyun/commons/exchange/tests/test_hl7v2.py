@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kangyun.base import clock, rules
+from kangyun.base.database import Database
+from kangyun.commons.access import Gate, Handle
+from kangyun.commons.exchange.actions import joining
+from kangyun.commons.exchange.actions.processing import process
+from kangyun.commons.exchange.decisions.translate import supported
+from kangyun.commons.exchange.model import Outcome, RawMessage
+from kangyun.commons.records import Store
+
+PACKAGE = "kangyun.commons.exchange"
+SAMPLES = Path(__file__).resolve().parents[6] / "shared" / "data" / "hl7v2"
+MSH = "MSH|^~\\&|HIS|H1|KANGYUN|YUNZHOU|20260301080000+0800||{}|{}|P|2.5"
+PID = "PID|1||7^^^H&1.2.3&ISO^MR||周秀兰||19560304|2"
+# An embedded file without content is refused with its true reason.
+EMPTY_FILES = {"MDM-T02-01.hl7", "OUL-R22-02.hl7"}
+
+
+class Hospital:
+    """Messages straight into processing, without connection and without keeping."""
+
+    def __init__(self, database: Database) -> None:
+        joining.forget()
+        self.gate = Gate(Store(database))
+        self.handle: Handle = self.gate.system("test")
+        self.number = 1000
+
+    async def send(self, kind: str, *segments: str) -> Outcome:
+        self.number += 1
+        return await self.send_bytes("\r".join([MSH.format(kind, self.number), *segments]).encode())
+
+    async def send_bytes(self, body: bytes) -> Outcome:
+        self.number += 1
+        raw = RawMessage(self.number, "H1", 1, str(self.number), "", "hl7v2", body, clock.now(), "received", 1)
+        return await process(self.gate, raw)
+
+    async def one(self, type_: str, **query: str) -> dict[str, Any]:
+        found = await self.all(type_, **query)
+        assert len(found) == 1, found
+        return found[0]
+
+    async def all(self, type_: str, **query: str) -> list[dict[str, Any]]:
+        return (await self.handle.search(type_, list(query.items()))).resources
+
+
+@pytest.fixture
+async def hospital(database: Database) -> AsyncGenerator[Hospital]:
+    async with database.connection() as connection:
+        await connection.execute("TRUNCATE resource, span, history, change, commit_once, identity, candidate")
+    yield Hospital(database)
+    joining.forget()
+
+
+MESSAGES = {
+    f"{name}#{number}": example.given
+    for name in sorted(set(supported().values()))
+    for number, example in enumerate(rules.load(PACKAGE, name).examples)
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+async def test_what_the_examples_become_is_accepted_by_the_record(hospital: Hospital, name: str):
+    kind, *segments = MESSAGES[name]
+    outcome = await hospital.send(kind, *segments)
+    assert (outcome.state, outcome.reason) == ("stored", None)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.hl7")))
+async def test_messages_of_others_are_accepted_by_the_record(hospital: Hospital, name: str):
+    body = (SAMPLES / name).read_bytes().replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+    outcome = await hospital.send_bytes(body)
+    if name in EMPTY_FILES:
+        assert outcome.reason
+        assert (outcome.reason.key, outcome.reason.place) == ("exchange.missing-field", "OBX-5.5")
+        return
+    assert (outcome.state, outcome.reason) == ("stored", None)
+
+
+async def test_an_order_is_cancelled_by_its_number_alone_and_keeps_what_was_ordered(hospital: Hospital):
+    await hospital.send("ORM^O01", PID, "ORC|NW|P1", "OBR|1|P1||24323-8^生化全套^LN|S|20260302080000+0800", "NTE|1||空腹")
+    await hospital.send("ORM^O01", PID, "ORC|CA|P1")
+    order = await hospital.one("ServiceRequest", identifier="P1")
+    assert (order["status"], order["code"]["text"], order["note"]) == ("revoked", "生化全套", [{"text": "空腹"}])
+
+
+async def test_an_appointment_is_moved_cancelled_and_missed(hospital: Hospital):
+    sch = "SCH|A1|F1||||||NORMAL|30|min|^^30^{}"
+    await hospital.send("SIU^S12", sch.format("20260305090000+0800"), PID, "AIP|1|A|F1^王志远")
+    first = await hospital.one("Appointment", identifier="A1")
+    assert (first["status"], first["start"], first["end"]) == ("booked", "2026-03-05T09:00:00+08:00", "2026-03-05T09:30:00+08:00")
+    await hospital.send("SIU^S13", sch.format("20260306090000+0800"), PID, "AIP|1|A|F1^王志远")
+    assert (await hospital.one("Appointment", identifier="A1"))["start"] == "2026-03-06T09:00:00+08:00"
+    await hospital.send("SIU^S15", sch.format("20260306090000+0800"), PID)
+    assert (await hospital.one("Appointment", identifier="A1"))["status"] == "cancelled"
+
+
+async def test_a_document_is_replaced_and_a_notice_without_text_takes_nothing_away(hospital: Hospital):
+    txa = "TXA|1|DS^出院小结||||20260305090000+0800||||||{}|{}||||AU"
+    text = "OBX|{}|TX|18842-5^出院小结^LN||{}||||||F"
+    await hospital.send("MDM^T02", PID, txa.format("D1", ""), text.format(1, "病情好转"), text.format(2, "出院"))
+    await hospital.send("MDM^T03", PID, txa.format("D1", ""))
+    first = await hospital.one("DocumentReference", identifier="D1")
+    assert first["content"][0]["attachment"]["contentType"] == "text/plain; charset=utf-8"
+    await hospital.send("MDM^T10", PID, txa.format("D2", "D1"), text.format(1, "病情稳定"))
+    assert (await hospital.one("DocumentReference", identifier="D1"))["status"] == "superseded"
+    second = await hospital.one("DocumentReference", identifier="D2")
+    assert second["relatesTo"] == [{"code": "replaces", "target": {"reference": f"DocumentReference/{first['id']}"}}]
+
+
+async def test_susceptibilities_hang_on_the_organism_they_were_measured_on(hospital: Hospital):
+    _, *segments = MESSAGES["hl7v2/oru_r01.yaml#1"]
+    await hospital.send("ORU^R01", *segments)
+    organism = await hospital.one("Observation", code="600-7")
+    resistance = await hospital.one("Observation", code="18864-9")
+    assert resistance["derivedFrom"] == [{"reference": f"Observation/{organism['id']}"}]
+    assert organism["hasMember"] == [{"reference": f"Observation/{resistance['id']}"}]
+
+
+async def test_staff_of_a_master_file_are_the_people_that_visits_name(hospital: Hospital):
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", PID, "PV1|1|I|W3^305^2||||F1^王^志远||||||||||||V1")
+    await hospital.send("MFN^M02", "MFI|PRA^人员^HL70175||UPD|||NE", "MFE|MAD|||F1", "STF|F1||王志远||M", "PRA|F1||DOC^医师||心内科")
+    person = await hospital.one("Practitioner", identifier="F1")
+    assert (person["gender"], person["active"]) == ("male", True)
+    role = await hospital.one("PractitionerRole", practitioner=f"Practitioner/{person['id']}")
+    assert role["specialty"][0]["text"] == "心内科"
+    await hospital.send("MFN^M02", "MFI|PRA^人员^HL70175||UPD|||NE", "MFE|MDC|||F1", "STF|F1||王志远||M")
+    assert (await hospital.one("Practitioner", identifier="F1"))["active"] is False
+
+
+async def test_a_visit_that_was_renumbered_is_found_under_both_numbers(hospital: Hospital):
+    pv1 = "PV1|1|I|W3^305^2||||||||||||||||{}"
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", PID, pv1.format("V9"))
+    await hospital.send("ADT^A50", "EVN|A50|20260302080000+0800", PID, "MRG|7^^^H&1.2.3&ISO^MR||||V9", pv1.format("V1"))
+    kept = await hospital.one("Encounter", identifier="V1")
+    found = await hospital.all("Encounter", identifier="V9")
+    former = next(one for one in found if one["id"] != kept["id"])
+    assert former["partOf"]["reference"] == f"Encounter/{kept['id']}"
+    assert former["status"] == "in-progress"
