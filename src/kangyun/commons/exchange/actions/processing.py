@@ -61,9 +61,11 @@ async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
     sheet = translate(message, sender, raw.received)
     keys = [key for patient in sheet.patients for key in telling(patient)]
     keys += [key for old in sheet.merged for key in telling({"identifier": old})]
+    # Before the commit: a draft is settled, and so used up, by being written.
+    facts = facts_of(sheet.patients, [draft.resource for draft in sheet.drafts], sheet.occurred)
     async with turn(keys):
         patient = await _commit(gate.system("exchange"), raw, sheet)
-    return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}")
+    return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}", facts=facts)
 
 
 async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
