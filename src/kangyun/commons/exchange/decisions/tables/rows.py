@@ -1,0 +1,172 @@
+"""One row to drafts: its cells are read, judged together, and put into the templates of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from kangyun.commons.exchange.decisions import quantities
+from kangyun.commons.exchange.decisions.senders import Sender
+from kangyun.commons.exchange.decisions.tables import people
+from kangyun.commons.exchange.decisions.tables.cells import CONVERTERS, Column, is_empty, is_formula
+from kangyun.commons.exchange.decisions.tables.grids import Row
+from kangyun.commons.exchange.decisions.tables.kinds import Kind, Make
+from kangyun.commons.exchange.model import Fault, Reason
+
+_NAMESPACE = UUID("2b8e5b0a-4c0e-5f4e-9d51-1115c0de2026")
+
+__all__ = ["Bad", "Fault", "Good", "Reader"]
+
+
+# The seed that tells a resource of a row from the others, whether it outlasts the row's date, the reference that others
+# share, and the resource.
+Draft = tuple[str, bool, dict[str, Any], dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Bad:
+    """A row that cannot be stored, by its number in the file (from 0), and why: the column's place and the reason."""
+
+    row: int
+    column: int
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Good:
+    """A row on its way to the record: its Patient, and resources whose ids are fixed once the Patient's is known."""
+
+    row: int
+    patient: dict[str, Any]
+    drafts: list[Draft]
+    subject: dict[str, Any]
+    when: str
+    seed: str = ""
+
+    def settle(self, patient: str) -> list[dict[str, Any]]:
+        """The resources with their ids, which follow from sender, kind, resident and what the row is about."""
+        self.subject["reference"] = f"Patient/{patient}"
+        found: list[dict[str, Any]] = []
+        for seed, lasting, reference, resource in self.drafts:
+            type_ = resource["resourceType"]
+            when = "" if lasting else self.when
+            resource["id"] = str(uuid5(_NAMESPACE, f"{self.seed}|{patient}|{when}|{seed}|{type_}"))
+            reference["reference"] = f"{type_}/{resource['id']}"
+            found.append(resource)
+        return found
+
+
+class Reader:
+    """Reads the rows of one sheet; `columns` gives the place of each known column."""
+
+    def __init__(self, kind: Kind, columns: Mapping[int, str], sender: Sender, organization: dict[str, Any], today: str) -> None:
+        self._kind = kind
+        self._sender = sender
+        self._organization = organization
+        self._today = today
+        self._readers = [(place, kind.columns[name], CONVERTERS[kind.columns[name].kind]) for place, name in columns.items()]
+        self._places = {name: place for place, name in columns.items()}
+        self.defaults: dict[str, Any] = {}
+
+    def read(self, number: int, row: Row, formulas: frozenset[tuple[int, int]]) -> Good | Bad:
+        """The row as drafts, or the first cell that keeps it from being stored."""
+        values: dict[str, Any] = dict(self.defaults)
+        width = len(row)
+        for place, column, convert in self._readers:
+            if place >= width or is_empty(cell := row[place]):
+                continue
+            if is_formula(cell) or (formulas and (number, place) in formulas):
+                return Bad(number, place, Reason("exchange.formula"))
+            try:
+                _take(values, column, convert(cell, column, self._sender))
+            except Fault as fault:
+                return Bad(number, place, Reason(fault.key, "", fault.params, fault.code))
+        return self._judged(number, values)
+
+    def _judged(self, number: int, values: dict[str, Any]) -> Good | Bad:
+        against = people.contradiction(values, self._today)
+        if against:
+            return Bad(number, self._places.get(against[0], 0), Reason(against[1], code="102"))
+        for name in self._kind.required:
+            if name not in values:
+                return Bad(number, self._places[name], Reason("exchange.missing-field", code="101"))
+        if self._today < str(values.get("date", ""))[:10]:
+            return Bad(number, self._places["date"], Reason("exchange.in-the-future", code="102"))
+        try:
+            patient = people.patient_of(values, self._sender)
+        except Fault as fault:
+            return Bad(number, self._places.get("id_number", self._places.get("name", 0)), Reason(fault.key, "", fault.params, fault.code))
+        return self._made(number, values, patient)
+
+    def _made(self, number: int, values: dict[str, Any], patient: dict[str, Any]) -> Good:
+        subject: dict[str, Any] = {"reference": ""}
+        patient["managingOrganization"] = self._organization
+        values["subject"] = subject
+        values["sender"] = self._organization
+        if "date" not in values and "recorded" in values:
+            values["date"] = values["recorded"]
+        for pair in self._kind.pairs:
+            _paired(values, pair)
+        if self._kind.results:
+            values["items"] = f"{self._sender.urn}:codes:items"
+            _measured(values, self._kind.results)
+        active = [make for make in self._kind.makes if not make.when or any(name in values for name in make.when)]
+        for make in active:
+            if not make.each:
+                values[f"@{make.seed}"] = {"reference": ""}
+        drafts = [draft for make in active for draft in _drafts(make, values)]
+        when = "" if self._kind.once else "|".join(str(values[name]) for name in ("number", "date", "item_code", "item") if name in values)
+        return Good(number, patient, drafts, subject, when, f"tables|{self._sender.key}|{self._kind.name}")
+
+
+def _take(values: dict[str, Any], column: Column, found: Any) -> None:
+    if found is None or found == []:
+        return
+    if "into" in column.options:
+        values.update(found)
+    else:
+        values[column.name] = found
+
+
+def _drafts(make: Make, values: dict[str, Any]) -> list[Draft]:
+    if not make.each:
+        resource = make.fill(values)
+        return [(make.seed, make.lasting, values[f"@{make.seed}"], resource)] if resource else []
+    found: list[Draft] = []
+    for item in values.get(make.each, ()):
+        resource = make.fill({**values, "item": item})
+        if resource:
+            found.append((f"{make.seed}|{_key(item)}", make.lasting, {}, resource))
+    return found
+
+
+def _key(item: Any) -> str:
+    return str(item["coding"][0]["code"] if item.get("coding") else item["text"]) if isinstance(item, dict) else str(item)
+
+
+def _paired(values: dict[str, Any], pair: Mapping[str, str]) -> None:
+    """A code and a text that stand in two columns are one concept."""
+    code, texts = values.get(pair["codes"]), values.get(pair["texts"])
+    if not code:
+        return
+    told = str(texts[0]["text"]) if texts else str(code)
+    coding = {"system": pair["system"], "code": str(code), **({"display": told} if texts else {})}
+    first = {"coding": [coding], "text": told}
+    values[pair["texts"]] = [first, *(texts[1:] if texts else [])]
+
+
+def _measured(values: dict[str, Any], names: Mapping[str, str]) -> None:
+    """A result with its unit and range, each from a column of its own."""
+    told, unit = str(values.get(names["value"], "")), str(values.get(names["unit"], ""))
+    try:
+        values["quantity"] = quantities.quantity(told, unit)
+    except Fault:
+        values["words"] = told
+    if names["range"] in values:
+        values["reference"] = quantities.reference_range(str(values[names["range"]]), unit)
+    code, text = values.get(names["code"]), values.get(names["item"])
+    shown = str(text or code)
+    coding = {"system": values["items"], "code": " ".join(str(code or text).split()), "display": shown}
+    values["item_concept"] = {"coding": [coding], "text": shown}
