@@ -1,0 +1,12 @@
+"""What machines may ask of the population."""
+
+from starlette.routing import BaseRoute
+
+from kangyun.commons.population.api import card
+
+_PARTS = (card,)
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of this room for machines."""
+    return [route for part in _PARTS for route in part.routes()]
