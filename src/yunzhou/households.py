@@ -64,16 +64,17 @@ def of_city(seed: int, region: Region) -> Iterator[Household]:
 
 def of_settlement(seed: int, region: Region, settlement: Settlement) -> Iterator[Household]:
     """Yield the households of a settlement until its people live in them at the beginning; each is drawn on its own."""
-    living, index = 0, settlement.first
+    left = settlement.people
     start = date(model().as_of, 1, 1)
-    while living < settlement.people:
+    for index in range(settlement.first, settlement.first + settlement.numbers):
+        if not left:
+            return
         household = draw(seed, region, settlement, index)
         # The last ones are chosen to fit, so that a city has the people that it was asked for.
         size = len(household.born(start))
-        if living + size <= settlement.people or index > settlement.first + 2 * settlement.people + 200:
-            living += size
+        if size <= left:
+            left -= size
             yield household
-        index += 1
 
 
 def draw(seed: int, region: Region, settlement: Settlement, index: int) -> Household:

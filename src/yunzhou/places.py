@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from yunzhou import assumptions
 
-# Households are numbered with seven digits; a settlement gets as many numbers as it could need.
-SMALLEST_HOUSEHOLD = 1.7
+# Households are numbered with seven digits; a settlement gets as many numbers as it could need, some for those that would be too many in the end.
+SMALLEST_HOUSEHOLD, SPARE = 1.7, 24
 VILLAGES_AT = 100
 
 
@@ -77,7 +77,7 @@ class Settlement:
     """A village or a residents' committee; one object for each of a region, so identity is equality.
 
     `kind` is urban, seat or village; `town` numbers the towns from 0 (-1: no town), `village` those of a town; `county` numbers
-    the counties from 0 (-1: the city district). `people` will live here, in households numbered from `first` on.
+    the counties from 0 (-1: the city district). `people` will live here, in households with `numbers` numbers from `first` on.
     """
 
     code: str
@@ -91,6 +91,7 @@ class Settlement:
     streets: tuple[str, ...]
     people: int = 0
     first: int = 0
+    numbers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,13 @@ def _prefix() -> str:
     return f"{city().province.name}{city().city.name}"
 
 
-@cache
 def region(people: int, villages: int = 0) -> Region:
     """Return the city of so many people; `villages` if there shall be another number of them than usual."""
+    return _region(people, villages)
+
+
+@cache
+def _region(people: int, villages: int) -> Region:
     full = city().full
     scale = min(1.0, math.sqrt(people / full.people))
     villages = villages or max(6, round(full.villages * scale))
@@ -175,15 +180,16 @@ def _peopled(settlements: list[Settlement], shares: list[float]) -> Region:
     first = 1
     for place, top, below in zip(settlements, tops, [0, *tops], strict=False):
         number = top - below
-        found.append(_with(place, number, first))
-        first += math.ceil(number / SMALLEST_HOUSEHOLD) + 3
+        numbers = math.ceil(number / SMALLEST_HOUSEHOLD) + SPARE
+        found.append(_with(place, number, first, numbers))
+        first += numbers
     return Region(tuple(found), tuple(tops))
 
 
-def _with(place: Settlement, people: int, first: int) -> Settlement:
+def _with(place: Settlement, people: int, first: int, numbers: int) -> Settlement:
     return Settlement(
         place.code, place.name, place.town_name, place.kind, place.area, place.county, place.town, place.village,
-        place.streets, people, first,
+        place.streets, people, first, numbers,
     )  # fmt: skip
 
 

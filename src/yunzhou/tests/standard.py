@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 
-from yunzhou import households, institutions
+from yunzhou import institutions
 from yunzhou.city import City, window
 from yunzhou.households import Household
 from yunzhou.messages import Message
@@ -27,9 +27,9 @@ def told(faults: float = 1.0) -> tuple[Message, ...]:
 
 
 @cache
-def homes(number: int = 400) -> tuple[Household, ...]:
-    """So many households."""
-    return tuple(households.draw(7, index) for index in range(1, number + 1))
+def homes(people: int = 1000) -> tuple[Household, ...]:
+    """The households of so many people."""
+    return tuple(City(7, people, window(3, UNTIL)).households())
 
 
 class Split:

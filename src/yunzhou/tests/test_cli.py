@@ -20,7 +20,7 @@ def test_generate_writes_messages_and_truth(tmp_path: Path, capsys: pytest.Captu
     assert len(list((tmp_path / "a" / "hl7").iterdir())) == counts["mllp"] > 20
     assert len(list((tmp_path / "a" / "fhir").iterdir())) == counts["fhir"] > 5
     lines = (tmp_path / "a" / "messages.ndjson").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == counts["mllp"] + counts["fhir"]
+    assert len(lines) == sum(counts.values())
     facts = [
         json.loads(line)["fact"] for line in (tmp_path / "a" / "truth.ndjson").read_text(encoding="utf-8").splitlines()
     ]

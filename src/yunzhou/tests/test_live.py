@@ -14,7 +14,7 @@ START = datetime(2026, 7, 1, 9, 0, tzinfo=CHINA)
 
 def _quarter() -> list[Message]:
     now = [START]
-    today = Today(7, 100, small_city().window, lambda: now[0])
+    today = Today(small_city(), lambda: now[0])
     found: list[Message] = []
     for minute in range(15):
         now[0] = START + timedelta(minutes=minute)
@@ -25,7 +25,7 @@ def _quarter() -> list[Message]:
 def test_messages_of_today_fall_due_in_order_and_are_new() -> None:
     found = _quarter()
     assert 100 < len(found) < 1500
-    assert {message.transport for message in found} == {"mllp", "fhir"}
+    assert {message.transport for message in found} >= {"mllp", "fhir"}
     assert all(START - timedelta(minutes=20) <= message.at for message in found if message.expected == "stored")
     names = [(message.institution, message.id) for message in found]
     assert len(set(names)) == len(names)
