@@ -27,8 +27,11 @@ log = structlog.get_logger()
 
 Pass = Callable[[Request, str], None]
 Tell = Callable[[Request, Exception], Awaitable[Response]]
+# Sees a posted bundle and its answer after that was sent; must return at once and not raise.
+Watch = Callable[[Request, Response], None]
 
 _SLOW = 1.0
+_BUNDLES = {"/fhir", "/fhir/"}
 _MARKS = {"$", "_"}
 _run = os.urandom(4).hex()
 _numbers = itertools.count(1)
@@ -59,11 +62,12 @@ class _Place:
 class Machines:
     """The ASGI application of everything under /fhir."""
 
-    def __init__(self, routes: Iterable[GuardedRoute], application: Any, enter: Pass, tell: Tell) -> None:
+    def __init__(self, routes: Iterable[GuardedRoute], application: Any, enter: Pass, tell: Tell, watch: Iterable[Watch] = ()) -> None:
         self._places = _places(routes)
         self._application = application
         self._enter = enter
         self._tell = tell
+        self._watch = tuple(watch)
         self._meters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +87,9 @@ class Machines:
         response.raw_headers.append((b"x-request-id", number.encode()))
         await response(scope, receive, send)
         self._count(scope, response.status_code, time.perf_counter() - began)
+        if scope["path"] in _BUNDLES and scope["method"] == "POST":
+            for watch in self._watch:
+                watch(request, response)
 
     async def _answer(self, scope: Scope, request: Request) -> Response:
         parts = scope["path"].split("/")[1:]

@@ -35,7 +35,8 @@ def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
     enter = _gate(services)
     people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)])
     machines = [entry for entry in routes if _for_machines(entry)]
-    return _ByAddress(Machines(machines, people, enter, _tell), people)
+    watch = [module.watch(services) for module in doors("api") if hasattr(module, "watch")]
+    return _ByAddress(Machines(machines, people, enter, _tell, watch), people)
 
 
 def _for_machines(entry: GuardedRoute) -> bool:

@@ -14,7 +14,7 @@ from kangyun.base.errors import Problem
 from kangyun.base.keys import KeyStore
 from kangyun.commons.access import Gate
 from kangyun.commons.exchange.actions import sealing
-from kangyun.commons.exchange.actions.keeping import Arrived, Known, keeper_of
+from kangyun.commons.exchange.actions.keeping import Arrived, Known, keeper_of, measured
 from kangyun.commons.exchange.actions.processing import MESSAGES, process
 from kangyun.commons.exchange.decisions.acknowledge import build, peek
 from kangyun.commons.exchange.decisions.registrations import stranger
@@ -69,7 +69,8 @@ class Intake:
         # An unfinished frame was not taken and will be sent again; only what is complete and refused needs a person.
         if fault.key in {"exchange.too-large", "exchange.no-frame"}:
             try:
-                outcome = await self.keep_aside(self._arrived(head, header.sender, header.control_id, "hl7v2", _kind(header)), outcome, size=size)
+                arrived = self.arrived(head, header.sender, header.control_id, "hl7v2", _kind(header))
+                outcome = await self.keep_aside(arrived, outcome, size=size)
             except Problem:
                 outcome = Outcome("received", "AE", Reason("exchange.away"), kind=_kind(header), retry=True)
         return self._answered(header, outcome).answer
@@ -80,7 +81,7 @@ class Intake:
         `form` decides in `processing` what is made of it: fhir, cda, table; `kind` is shown to people.
         """
         try:
-            outcome = await self._take_one(self._arrived(body, sender, "", form, kind))
+            outcome = await self._take_one(self.arrived(body, sender, "", form, kind))
         except Problem:
             return Outcome("received", "AE", Reason("exchange.away"), retry=True)
         MESSAGES.labels(_label(sender), form, outcome.state).inc()
@@ -98,7 +99,7 @@ class Intake:
 
     async def keep_aside(
         self, arrived: Arrived, outcome: Outcome, *, size: int | None = None, repeats: int | None = None,
-        edits: int | None = None, once: bool = True,
+        once: bool = True,
     ) -> Outcome:
         """Keep a message that is no original; `once`: the same content in quarantine already is not kept again."""
         how, wrapped = (None, None) if repeats else sealing.sealed(self._keys, arrived.body, arrived.digest)
@@ -109,13 +110,13 @@ class Intake:
             number = number or await connection.fetchval(
                 sql.keep_aside, arrived.sender_key, arrived.sender, arrived.control, arrived.digest, arrived.form,
                 arrived.kind, how or sealing.SEALED, wrapped, len(arrived.body) if size is None else size, repeats,
-                arrived.received, outcome.state, write_reason(outcome.reason), outcome.patient,
-                arrived.origin.channel, arrived.origin.address, edits, outcome.facts.entries,
+                arrived.received, outcome.state, clock.now(), write_reason(outcome.reason), outcome.patient,
+                arrived.origin.channel, arrived.origin.address, *measured(outcome.facts),
             )
         return replace(outcome, message_id=number)
 
     async def _take(self, body: bytes, header: Header) -> Outcome:
-        arrived = self._arrived(body, header.sender, header.control_id, "hl7v2", _kind(header))
+        arrived = self.arrived(body, header.sender, header.control_id, "hl7v2", _kind(header))
         if stranger(arrived.sender, arrived.origin):
             reason = Reason("exchange.stranger", "MSH-4", {"address": arrived.origin.address})
             return await self.keep_aside(arrived, Outcome("quarantined", "AR", reason, kind=arrived.kind))
@@ -154,7 +155,8 @@ class Intake:
             row = await connection.fetchrow(sql.same_content, arrived.sender_key, control)
         return Known(row["id"], fresh=False, same=True, state=row["state"], patient=row["patient"]) if row else None
 
-    def _arrived(self, body: bytes, sender: str, control: str, form: str, kind: str) -> Arrived:
+    def arrived(self, body: bytes, sender: str, control: str, form: str, kind: str) -> Arrived:
+        """A message as it stands at the door now, from the origin of this connection."""
         digest = sealing.content_hash(self._keys, body)
         control = control or f"{sealing.MARK}{digest.hex()}"
         return Arrived(sender, key_of(sender), control, digest, form, kind, body, clock.now(), ORIGIN.get())

@@ -115,11 +115,16 @@ def _row(raw: RawMessage, outcome: Outcome, now: datetime) -> tuple[Any, ...]:
         due = now + timedelta(seconds=_PAUSES[min(raw.tries, len(_PAUSES)) - 1])
         if raw.tries >= _MOST_TRIES:
             state, due = "quarantined", None
-    facts = outcome.facts
+    occurred, asked, filled, codes, coded, entries = measured(outcome.facts)
     return (
         raw.sender_key, raw.id, state, now, write_reason(outcome.reason), outcome.patient, outcome.kind or raw.kind,
-        due, _moment(facts), facts.asked, facts.filled, facts.codes, facts.coded, facts.matching, facts.entries,
+        due, occurred, asked, filled, codes, coded, outcome.facts.matching, entries,
     )
+
+
+def measured(facts: Facts) -> tuple[datetime | None, int, int, int, int, int]:
+    """Facts as columns: occurred, asked, filled, codes, coded, entries."""
+    return _moment(facts), facts.asked, facts.filled, facts.codes, facts.coded, facts.entries
 
 
 def _moment(facts: Facts) -> datetime | None:

@@ -23,10 +23,10 @@ SELECT g.place, m.id, false, m.content_hash, m.sealed, m.state, m.patient
 FROM given g JOIN raw_message m ON m.sender_key = g.sender_key AND m.control_id = g.control_id AND m.original;
 
 -- name: keep_aside
--- Keeps a message that is no original: a repetition (without its bytes), one that was refused as it stands, an edited one.
+-- Keeps a message that is no original: a repetition (without its bytes), one that was refused as it stands, a bundle that was answered at once.
 INSERT INTO raw_message (sender_key, sender, control_id, content_hash, form, kind, sealed, body, size, original, repeats,
-    received, state, handled, reason, patient, channel, origin, edits, entries)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12, $11, $13, $14, $15, $16, $17, $18)
+    received, state, handled, reason, patient, channel, origin, occurred, asked, filled, codes, coded, entries)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 RETURNING id;
 
 -- name: same_aside

@@ -40,6 +40,7 @@ class _Asked:
 async def post_bundle(request: Request) -> Response:
     """POST [base] with a Bundle of type batch or transaction."""
     resource = await wire.resource(request, limits(request))
+    request.scope["kangyun.bundle"] = resource
     kind = resource.get("type")
     if resource.get("resourceType") != "Bundle" or kind not in ("batch", "transaction"):
         raise refuse(400, "value", "records.bundle-type", "Bundle.type")

@@ -81,6 +81,8 @@ async def resource(request: Request, limits: Limits) -> dict[str, Any]:
     if kind not in _JSON:
         raise refuse(415, "not-supported", "base.bad-media-type")
     content = await body(request, limits)
+    # For those who watch bundles after they are answered (app/machines.py).
+    request.scope["kangyun.body"] = content
     check_elements(content)
     return fhir_json.loads(content)
 
