@@ -19,6 +19,7 @@ from kangyun.base.web.pages import (
     wants_page,
 )
 from kangyun.base.web.preferences import Negotiation
+from kangyun.base.web.qr import Picture, qr
 from kangyun.base.web.routing import PUBLIC, permission_of, route
 from kangyun.base.web.templates import render
 from kangyun.base.web.texts import translate
@@ -26,8 +27,8 @@ from kangyun.base.web.texts import translate
 register("kangyun.base.web")
 
 __all__ = [
-    "PUBLIC", "MenuEntry", "Shell", "catalogue_problems", "error_page", "exception_handlers", "message", "middleware",
-    "new_number", "on_http_exception", "on_problem", "permission_of", "posted", "render", "route", "routes", "shell",
+    "PUBLIC", "MenuEntry", "Picture", "Shell", "catalogue_problems", "error_page", "exception_handlers", "message", "middleware",
+    "new_number", "on_http_exception", "on_problem", "permission_of", "posted", "qr", "render", "route", "routes", "shell",
     "translate", "wants_page",
 ]
 
