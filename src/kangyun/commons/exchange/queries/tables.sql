@@ -1,0 +1,26 @@
+-- name: forget_rows
+DELETE FROM held_row WHERE message = $1;
+
+-- name: forget_sheets
+DELETE FROM table_sheet WHERE message = $1;
+
+-- name: put_sheet
+INSERT INTO table_sheet (message, sheet, kind, rows, stored, held, columns) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (message, sheet) DO UPDATE SET kind = excluded.kind, rows = excluded.rows, stored = excluded.stored,
+    held = excluded.held, columns = excluded.columns;
+
+-- name: put_rows
+INSERT INTO held_row (message, sheet, row, col, label, reason)
+SELECT $1, u.sheet, u.row, u.col, u.label, u.reason
+FROM unnest($2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[]) AS u(sheet, row, col, label, reason)
+ON CONFLICT (message, sheet, row) DO UPDATE SET col = excluded.col, label = excluded.label, reason = excluded.reason;
+
+-- name: sheets
+SELECT sheet, kind, rows, stored, held, columns FROM table_sheet WHERE message = $1 ORDER BY sheet;
+
+-- name: rows
+SELECT sheet, row, col, label, reason FROM held_row WHERE message = $1 ORDER BY sheet, row LIMIT $2;
+
+-- name: reasons
+SELECT (reason::json ->> 'key') AS key, label, count(*) AS number FROM held_row WHERE message = $1
+GROUP BY 1, 2 ORDER BY 3 DESC;
