@@ -2,6 +2,6 @@
 
 from kangyun.commons.access.actions import Gate, Handle, Transaction
 from kangyun.commons.access.model import Actor, Page
-from kangyun.commons.records import Stored, Write, Written
+from kangyun.commons.records import Stored, Write, Written, key_of
 
-__all__ = ["Actor", "Gate", "Handle", "Page", "Stored", "Transaction", "Write", "Written"]
+__all__ = ["Actor", "Gate", "Handle", "Page", "Stored", "Transaction", "Write", "Written", "key_of"]

@@ -1,6 +1,19 @@
-"""Population: who is who. Residents are found by exact identifiers, registered once, and merged."""
+"""Population: who is who.
 
-from kangyun.commons.population.actions import Registration, overtaken, prepare, prepare_merge, register, turn
+Every source keeps its own Patient of a resident; the Person above them is the golden record. Reading across:
+`identities(handle, patient_id)`. Taking in: `prepare(...)`, then `handle.commit(writes, beside=beside(arrivals))`.
+"""
+
+from kangyun.commons.population.actions import (
+    Registration,
+    beside,
+    overtaken,
+    place,
+    prepare,
+    prepare_merge,
+    register,
+    turn,
+)
 from kangyun.commons.population.decisions import (
     is_credit_code,
     is_id_number,
@@ -8,11 +21,11 @@ from kangyun.commons.population.decisions import (
     normal_id_number,
     telling,
 )
-from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Identity
-from kangyun.commons.population.queries import identities, identify, patients_of, person_of, persons_of
+from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arrival, Identity
+from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Identity", "Registration", "identify", "identities", "is_credit_code", "is_id_number",
-    "looks_like_id_number", "normal_id_number", "overtaken", "patients_of", "person_of", "persons_of", "prepare",
-    "prepare_merge", "register", "telling", "turn",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Identity", "Registration", "beside", "identify", "identities",
+    "is_credit_code", "is_id_number", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "telling", "turn",
 ]

@@ -17,6 +17,7 @@ from kangyun.commons.exchange.actions.quarantine import replay
 from kangyun.commons.exchange.actions.sweep import finish_waiting, take_over
 from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.model import RawMessage
+from kangyun.commons.population import identities
 from kangyun.commons.records import Store
 
 DATA = Path(__file__).resolve().parents[6] / "shared" / "data" / "hl7v2"
@@ -231,7 +232,7 @@ async def test_what_the_record_refuses_is_quarantined_with_its_words(house: Hous
     assert place(answer) == "NK1-15"
 
 
-async def test_two_connections_racing_on_one_new_resident_make_one(house: House):
+async def test_four_senders_racing_on_one_new_resident_make_one_person(house: House):
     other = House(house.services)
     other.controls = 1000
     for n in range(5):
@@ -240,7 +241,10 @@ async def test_two_connections_racing_on_one_new_resident_make_one(house: House)
             h.send("ORU^R01", pid(number), OBR.format(issued="20260301104100+0800", status="F").replace("R1^", f"R{n}{m}^"), obx(1, "14749-6", "5"), sender=f"H{m}")
             for m, h in enumerate((house, other, house, other))
         ))
-        assert len(await house.all("Patient", identifier=number)) == 1
+        patients = [one["id"] for one in await house.all("Patient", identifier=number)]
+        assert len(patients) == 4, "each sender has its own"
+        assert {len(await identities(house.handle, one)) for one in patients} == {4}
+        assert len(await house.all("Person", identifier=number)) == 1
     assert len(await house.all("Observation", code="14749-6", _count="100")) == 20
 
 

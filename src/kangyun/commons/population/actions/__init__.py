@@ -1,5 +1,6 @@
-"""Writes: residents are registered, kept up to date and merged."""
+"""Writes: residents are registered, kept up to date, merged, and placed under their persons."""
 
+from kangyun.commons.population.actions.placing import beside, forget, place
 from kangyun.commons.population.actions.residents import (
     Registration,
     overtaken,
@@ -9,4 +10,4 @@ from kangyun.commons.population.actions.residents import (
     turn,
 )
 
-__all__ = ["Registration", "overtaken", "prepare", "prepare_merge", "register", "turn"]
+__all__ = ["Registration", "beside", "forget", "overtaken", "place", "prepare", "prepare_merge", "register", "turn"]

@@ -1,19 +1,22 @@
-"""Writes: a resident is registered once, kept up to date, and merged with what turns out to be the same person."""
+"""Writes: a source's Patient is registered once, kept up to date, and merged when the source says that two are one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4, uuid5
 
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Handle, Write
+from kangyun.commons.population.actions.placing import beside
 from kangyun.commons.population.decisions import contradicts, normal_identifiers, survivor, telling
-from kangyun.commons.population.model import Ambiguous, Identity
+from kangyun.commons.population.decisions.residents import local_first
+from kangyun.commons.population.model import SENDER_SOURCE, Ambiguous, Arrival, Identity
 from kangyun.commons.population.queries import holders, identify
 
 _NAMESPACE = UUID("0f1d7a36-41b6-5d43-8a0f-1115c0de2026")
@@ -22,14 +25,19 @@ _TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What it takes to have a resident in the record: the Patient's id and the writes, none when nothing is new."""
+    """What it takes to have a resident in the record: the Patient's id, the writes, and what to place under a Person.
+
+    Writes and arrivals are empty when nothing is new. Commit them together: `handle.commit(writes,
+    beside=placing(arrivals))`.
+    """
 
     patient: str
     writes: tuple[Write, ...]
+    arrivals: tuple[Arrival, ...] = ()
 
 
 async def register(handle: Handle, patient: dict[str, Any], sender: str) -> str:
-    """Create or update the one Patient of a resident and return its id.
+    """Create or update the one Patient that a sender has of a resident, place it under its Person, and return its id.
 
     Two callers that bring the same new resident at the same moment get the same id. Raises Ambiguous when the
     identifiers belong to different residents, and Problem when the record refuses.
@@ -38,7 +46,7 @@ async def register(handle: Handle, patient: dict[str, Any], sender: str) -> str:
         for attempt in range(_TRIES):
             registration = await prepare(handle, patient, sender, attempt)
             try:
-                await handle.commit(registration.writes)
+                await handle.commit(registration.writes, beside=beside(registration.arrivals))
             except Problem as problem:
                 if not overtaken(problem) or attempt == _TRIES - 1:
                     raise
@@ -53,38 +61,37 @@ def overtaken(problem: Problem) -> bool:
 
 
 async def prepare(handle: Handle, patient: dict[str, Any], sender: str, attempt: int = 0) -> Registration:
-    """The writes that register a resident, to be committed together with what else is told of them.
+    """The writes that register a resident of a sender, to be committed together with what else is told of them.
 
     Raises Ambiguous. A commit that fails because of somebody else (see `overtaken`) is prepared again with the next
     `attempt`.
     """
-    del sender  # Trust by source comes with the golden record; until then the newest value wins.
     patient = normal_identifiers(patient)
-    identity = await identify(handle, patient)
-    return _registration(identity, patient, attempt)
+    identity = await identify(handle, patient, sender)
+    return _registration(identity, patient, sender, attempt)
 
 
 async def prepare_merge(
-    handle: Handle, patient: dict[str, Any], old: list[dict[str, Any]], attempt: int = 0
+    handle: Handle, patient: dict[str, Any], old: list[dict[str, Any]], sender: str, attempt: int = 0
 ) -> Registration:
-    """The writes that let the resident of `patient` replace whoever holds the `old` identifiers.
+    """The writes that let a sender's resident of `patient` replace whoever of its own holds the `old` identifiers.
 
     The old Patient stays, inactive and linked; its identifiers pass to the survivor, so that later messages reach
-    it. Raises Ambiguous when the two cannot be one person.
+    it, and both stand under one Person. Raises Ambiguous when the two cannot be one person.
     """
     patient = normal_identifiers(patient)
-    identity = await identify(handle, patient)
-    gone = await holders(handle, telling({"identifier": old}))
+    identity = await identify(handle, patient, sender)
+    gone = await holders(handle, telling({"identifier": old}), sender)
     gone = [one for one in gone if one["id"] != identity.id]
     if any(contradicts(one, patient if identity.current is None else identity.current) for one in gone):
-        raise Ambiguous
+        raise Ambiguous("another-number")
     former = [{**one, "use": "old"} for one in old]
     patient = {**patient, "identifier": [*patient["identifier"], *former]}
-    return _registration(Identity(identity.id, identity.current, (*identity.replaced, *gone)), patient, attempt)
+    return _registration(Identity(identity.id, identity.current, (*identity.replaced, *gone)), patient, sender, attempt)
 
 
-def _registration(identity: Identity, patient: dict[str, Any], attempt: int) -> Registration:
-    id_ = identity.id or _new_id(patient, attempt)
+def _registration(identity: Identity, patient: dict[str, Any], sender: str, attempt: int) -> Registration:
+    id_ = identity.id or _new_id(patient, sender, attempt)
     news = dict(patient)
     for gone in identity.replaced:
         news["identifier"] = [*news["identifier"], *({**one, "use": "old"} for one in gone.get("identifier", []))]
@@ -92,19 +99,18 @@ def _registration(identity: Identity, patient: dict[str, Any], attempt: int) -> 
         links = [{"other": {"reference": f"Patient/{one['id']}"}, "type": "replaces"} for one in identity.replaced]
         news["link"] = links
     whole = survivor(identity.current, news)
-    writes = [_replaced(gone, id_) for gone in identity.replaced]
-    if identity.current is None:
-        return Registration(id_, (_creation(id_, whole, patient), *writes))
-    if whole != identity.current:
-        writes.insert(0, Write("update", "Patient", whole, id=id_, if_match=_version(identity.current)))
-    return Registration(id_, tuple(writes))
+    replaced = [_replaced(gone, id_) for gone in identity.replaced]
+    if identity.current is not None and whole == identity.current:
+        return Registration(id_, tuple(replaced), _arrivals(replaced, sender))
+    version = _version(identity.current) if identity.current else 0
+    kept = {name: value for name, value in whole.get("meta", {}).items() if name not in {"versionId", "lastUpdated"}}
+    content = {**whole, "id": id_, "meta": {**kept, "source": f"{SENDER_SOURCE}{quote(sender, safe='')}"}}
+    writes = (Write("update", "Patient", content, id=id_, if_match=version), *replaced)
+    return Registration(id_, writes, _arrivals(writes, sender))
 
 
-def _creation(id_: str, whole: dict[str, Any], patient: dict[str, Any]) -> Write:
-    """A conditional write takes the store's lock on the strongest identifier, as a FHIR conditional create does."""
-    known = telling(patient)
-    condition = f"identifier={known[0][0]}|{known[0][1]}" if known else None
-    return Write("update", "Patient", {**whole, "id": id_}, id=id_, if_match=0, condition=condition)
+def _arrivals(writes: Sequence[Write], sender: str) -> tuple[Arrival, ...]:
+    return tuple(Arrival(one.resource or {}, sender, (one.if_match or 0) + 1) for one in writes)
 
 
 def _replaced(gone: dict[str, Any], survivor_id: str) -> Write:
@@ -118,10 +124,10 @@ def _replaced(gone: dict[str, Any], survivor_id: str) -> Write:
     return Write("update", "Patient", resource, id=str(gone["id"]), if_match=_version(gone))
 
 
-def _new_id(patient: dict[str, Any], attempt: int) -> str:
-    """From the strongest identifier, so that two who bring the same new resident mean the same one."""
-    known = telling(patient)
-    return str(uuid5(_NAMESPACE, "|".join(known[0]))) if known and attempt < 2 else str(uuid4())
+def _new_id(patient: dict[str, Any], sender: str, attempt: int) -> str:
+    """From the sender's strongest number, so that two who bring the same new resident mean the same one."""
+    known = local_first(patient)
+    return str(uuid5(_NAMESPACE, "|".join([sender, *known[0]]))) if known and attempt < 2 else str(uuid4())
 
 
 def _version(resource: dict[str, Any]) -> int:

@@ -1,8 +1,8 @@
 """Judgements about identity."""
 
+from kangyun.commons.population.decisions.examples import check_example
 from kangyun.commons.population.decisions.residents import (
     belongs_together,
-    check_example,
     contradicts,
     is_credit_code,
     is_id_number,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
 _PACKAGE = "kangyun.commons.population"
 _EIGHTEEN = re.compile(r"\d{17}[\dXx]")
+_RECORD_NUMBERS = {"MR", "PI", "PT"}
 _FIFTEEN = re.compile(r"\d{15}")
 
 
@@ -74,6 +74,16 @@ def telling(patient: dict[str, Any]) -> list[tuple[str, str]]:
     return sorted(found, key=lambda pair: (found[pair], pair))
 
 
+def local_first(patient: dict[str, Any]) -> list[tuple[str, str]]:
+    """The telling identifiers, record numbers of one institution before those of the country."""
+    record_numbers = {
+        (one.get("system"), one.get("value"))
+        for one in patient.get("identifier", [])
+        if _RECORD_NUMBERS & {str(coding.get("code")) for coding in one.get("type", {}).get("coding", [])}
+    }
+    return sorted(telling(patient), key=lambda pair: pair not in record_numbers)
+
+
 @lru_cache(maxsize=1)
 def _ranks() -> dict[str, int]:
     table = rules.load(_PACKAGE, "identity.yaml").table
@@ -91,15 +101,42 @@ def _rank(identifier: dict[str, Any], ranks: dict[str, int]) -> int | None:
 
 
 def contradicts(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two Patients cannot be one person: two values of one identifier that a person has only once."""
+    """Whether two Patients cannot be one person: other values of an identifier of which a person has one at a time."""
     single = {str(row["system"]) for row in rules.load(_PACKAGE, "identity.yaml").table if row.get("single")}
     mine, theirs = (_values(patient, single) for patient in (one, other))
-    return any(mine[system] != theirs[system] for system in mine.keys() & theirs.keys())
+    return any(not mine[system] & theirs[system] for system in mine.keys() & theirs.keys())
 
 
-def _values(patient: dict[str, Any], systems: Iterable[str]) -> dict[str, str]:
-    wanted = set(systems)
-    return {one["system"]: one["value"] for one in patient.get("identifier", []) if one.get("system") in wanted}
+def _values(patient: dict[str, Any], systems: set[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for one in patient.get("identifier", []):
+        if one.get("system") in systems:
+            found.setdefault(one["system"], set()).add(str(one.get("value")))
+    return found
+
+
+def is_new_number(current: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether another ID number is the same resident's new one: everything else agrees, and it tells the same birth."""
+    told = [str(one.get("value")) for one in news.get("identifier", []) if one.get("system") == ID_NUMBER_SYSTEM]
+    birth = str(news.get("birthDate", ""))
+    same = all(current.get(key) == news.get(key) for key in ("birthDate", "gender"))
+    agrees = all(is_id_number(one) and normal_id_number(one)[6:14] == birth.replace("-", "") for one in told)
+    return bool(birth) and same and agrees and bool(names_of(current) & names_of(news))
+
+
+def former_number(current: dict[str, Any]) -> dict[str, Any]:
+    """The Patient whose ID number is no longer in use; it stays, so that what knows the former number still fits."""
+    numbers = [
+        {**one, "use": "old"} if one.get("system") == ID_NUMBER_SYSTEM else one for one in current.get("identifier", [])
+    ]
+    return {**current, "identifier": numbers}
+
+
+def is_somebody_else(current: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether a number was given to another person: no sign of the name is the same, nor the birth date."""
+    names = ["".join(sorted(names_of(one))) for one in (current, news)]
+    births = [str(one.get("birthDate", "")) for one in (current, news)]
+    return all((*names, *births)) and births[0] != births[1] and not set(names[0]) & set(names[1])
 
 
 def belongs_together(told: dict[str, Any], first: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -111,10 +148,11 @@ def belongs_together(told: dict[str, Any], first: dict[str, Any], other: dict[st
     if contradicts(first, other) or contradicts(first, told) or contradicts(other, told):
         return False
     same = all(one.get(key) == told.get(key) for one in (first, other) for key in ("birthDate", "gender"))
-    return same and bool(_name_texts(first) & _name_texts(told)) and told.get("birthDate") is not None
+    return same and bool(names_of(first) & names_of(told)) and told.get("birthDate") is not None
 
 
-def _name_texts(patient: dict[str, Any]) -> set[str]:
+def names_of(patient: dict[str, Any]) -> set[str]:
+    """The texts of all names of a Patient."""
     return {str(name.get("text") or "".join([name.get("family", ""), *name.get("given", [])])) for name in patient.get("name", [])}
 
 
@@ -217,13 +255,3 @@ def _one_of_choices(patient: dict[str, Any]) -> dict[str, Any]:
         if first in patient:
             patient.pop(second, None)
     return patient
-
-
-def check_example(rule: rules.Rule, given: Any) -> Any:
-    """The verdict of a rule file's worked example."""
-    return {
-        "population.id_number": lambda: normal_id_number(given) if is_id_number(given) else False,
-        "population.credit_code": lambda: is_credit_code(given),
-        "population.identity": lambda: [value for _, value in telling(given)],
-        "population.survivorship": lambda: survivor(given["current"], given["news"]),
-    }[rule.id]()

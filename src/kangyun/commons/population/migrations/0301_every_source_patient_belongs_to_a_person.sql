@@ -4,7 +4,9 @@
 --   source    the sender whose Patient this is; 'fhir' where nobody says
 --   assurance of the link to the Person: 2 found alike, 3 by a strong identifier, 4 decided by a human
 --   version   the version of the Patient that was placed
---   numbers   hash64 of "source|system|value" of each telling identifier: how a sender's later messages find the Patient
+--   numbers   hash64 of "system|value" of each telling identifier: how later messages of its source find the Patient, and
+--             how systems that share numbers (a hospital and its laboratory) find each other
+--   ids       valid resident ID numbers, former ones too: people with different ones are never linked by a program
 --   keys      blocking keys of the matching; features: what the score compares, as JSON
 CREATE TABLE identity (
     resident bigint NOT NULL,
@@ -14,6 +16,7 @@ CREATE TABLE identity (
     assurance smallint NOT NULL,
     version integer NOT NULL,
     numbers bigint[] NOT NULL,
+    ids text[] NOT NULL,
     keys bigint[] NOT NULL,
     features text NOT NULL,
     updated timestamptz NOT NULL,

@@ -40,7 +40,8 @@ async def persons_of(handle: Reading, patient_ids: Iterable[str]) -> dict[str, d
         asked = ",".join(f"Patient/{one}" for one in ids[start : start + _AT_ONCE])
         page = await handle.search("Person", [("link", asked), ("_count", str(2 * _AT_ONCE))])
         for person in page.resources:
-            found.update(dict.fromkeys(patients_of(person), person))
+            if person.get("active", True):
+                found |= dict.fromkeys(patients_of(person), person)
     return {one: found[one] for one in ids if one in found}
 
 

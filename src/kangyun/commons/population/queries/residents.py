@@ -1,4 +1,4 @@
-"""Reads: whom identifiers belong to."""
+"""Reads: which Patient of a source identifiers belong to."""
 
 from __future__ import annotations
 
@@ -7,38 +7,47 @@ from typing import Any
 
 from kangyun.commons.access import Handle
 from kangyun.commons.population.decisions import belongs_together, contradicts, telling
+from kangyun.commons.population.decisions.residents import former_number, is_new_number, is_somebody_else
+from kangyun.commons.population.decisions.traits import numbers_of
 from kangyun.commons.population.model import Ambiguous, Identity
+from kangyun.commons.population.queries.placed import own
 
 _MOST_HOPS = 10
-_MOST_FOUND = "50"
 
 
-async def identify(handle: Handle, patient: dict[str, Any]) -> Identity:
-    """Find the resident whom the telling identifiers of a Patient belong to; merged ones lead to their survivor.
+async def identify(handle: Handle, patient: dict[str, Any], source: str) -> Identity:
+    """Find the Patient of a source that its telling identifiers belong to; merged ones lead to their survivor.
 
     Raises Ambiguous when they belong to different residents, or to one who cannot be this one.
     """
-    found = await holders(handle, telling(patient))
+    found = await holders(handle, telling(patient), source)
     if not found:
         return Identity(None, None)
     if len(found) > 1:
         return _together(patient, found)
     current = found[0]
     if contradicts(current, patient):
-        raise Ambiguous
+        if not is_new_number(current, patient):
+            raise Ambiguous("another-number")
+        current = former_number(current)
+    if is_somebody_else(current, patient):
+        raise Ambiguous("another-person")
     return Identity(str(current["id"]), current)
 
 
-async def holders(handle: Handle, identifiers: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The residents who hold any of the identifiers, survivors of merges in place of the merged, each once."""
+async def holders(handle: Handle, identifiers: Sequence[tuple[str, str]], source: str) -> list[dict[str, Any]]:
+    """A source's Patients that hold any of the identifiers, survivors of merges in place of the merged, each once."""
     if not identifiers:
         return []
-    value = ",".join(f"{_escaped(system)}|{_escaped(value)}" for system, value in identifiers)
-    page = await handle.search("Patient", [("identifier", value), ("_count", _MOST_FOUND)])
+    asked = {"identifier": [{"system": system, "value": value} for system, value in identifiers]}
+    async with handle.connection() as connection:
+        ids = await own(connection, source, numbers_of(asked))
     found: dict[str, dict[str, Any]] = {}
-    for patient in page.resources:
-        survivor = await follow(handle, patient)
-        found[str(survivor["id"])] = survivor
+    for id_ in ids:
+        patient = await handle.read("Patient", id_)
+        if patient is not None:
+            survivor = await follow(handle, patient)
+            found[str(survivor["id"])] = survivor
     return list(found.values())
 
 
@@ -78,9 +87,3 @@ def _together(patient: dict[str, Any], found: list[dict[str, Any]]) -> Identity:
 
 def _pairs(patient: dict[str, Any]) -> set[tuple[str, str]]:
     return {(str(one.get("system")), str(one.get("value"))) for one in patient.get("identifier", [])}
-
-
-def _escaped(text: str) -> str:
-    for sign in ("\\", "|", ",", "$"):
-        text = text.replace(sign, f"\\{sign}")
-    return text

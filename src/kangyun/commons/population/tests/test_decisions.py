@@ -1,20 +1,9 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.base import rules
 from kangyun.commons.population import decisions
-
-PACKAGE = "kangyun.commons.population"
-EXAMPLES = [(name, n) for name in rules.names(PACKAGE) for n in range(len(rules.load(PACKAGE, name).examples))]
-
-
-@pytest.mark.parametrize(("name", "number"), EXAMPLES)
-def test_the_worked_examples_of_the_rules(name: str, number: int):
-    rule = rules.load(PACKAGE, name)
-    assert decisions.check_example(rule, rule.examples[number].given) == rule.examples[number].expect
 
 
 @given(st.integers(0, 16), st.integers(1, 9))

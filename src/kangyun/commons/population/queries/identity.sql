@@ -1,0 +1,81 @@
+-- name: lock
+SELECT pg_advisory_xact_lock(s.k) FROM (SELECT DISTINCT u AS k FROM unnest($1::bigint[]) u ORDER BY u) s
+
+-- name: by_numbers
+SELECT patient FROM identity WHERE numbers && $1::bigint[] AND source = $2 ORDER BY patient
+
+-- name: of_patients
+SELECT patient, person, source, assurance, version, numbers, ids, features FROM identity WHERE resident = ANY($1::bigint[])
+
+-- name: of_persons
+SELECT patient, person, source, assurance, version, numbers, ids, features FROM identity WHERE person = ANY($1::text[])
+ORDER BY person, updated, patient
+
+-- name: around
+WITH near AS (
+    SELECT person FROM identity WHERE keys && $1::bigint[]
+    UNION SELECT person FROM identity WHERE numbers && $3::bigint[]
+    UNION SELECT person FROM identity WHERE resident = ANY($2::bigint[])
+)
+SELECT patient, person, source, assurance, version, numbers, ids, features FROM identity WHERE person IN (SELECT person FROM near)
+ORDER BY person, updated, patient
+
+-- name: put
+INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (resident, patient) DO UPDATE SET person = excluded.person, source = excluded.source,
+    assurance = excluded.assurance, version = excluded.version, numbers = excluded.numbers, ids = excluded.ids,
+    keys = excluded.keys, features = excluded.features, updated = excluded.updated
+
+-- name: move
+UPDATE identity SET person = $2, assurance = coalesce($3, assurance) WHERE resident = ANY($1::bigint[])
+
+-- name: join_persons
+UPDATE identity SET person = $2 WHERE person = ANY($1::text[])
+
+-- name: remove
+DELETE FROM identity WHERE resident = $1
+
+-- name: judged
+SELECT first, second, state FROM candidate
+WHERE state <> 'open' AND (resident = ANY($1::bigint[]) OR other = ANY($1::bigint[]))
+
+-- name: propose
+INSERT INTO candidate (resident, other, first, second, bits, evidence, state, found)
+VALUES ($1, $2, $3, $4, $5, $6, 'open', $7)
+ON CONFLICT (resident, other) DO UPDATE SET bits = excluded.bits, evidence = excluded.evidence
+WHERE candidate.state = 'open'
+
+-- name: decide
+INSERT INTO candidate (resident, other, first, second, bits, evidence, state, found, decided, decided_by)
+VALUES ($1, $2, $3, $4, 0, 'null', $5, $6, $6, $7)
+ON CONFLICT (resident, other) DO UPDATE SET state = excluded.state, decided = excluded.decided,
+    decided_by = excluded.decided_by
+
+-- name: forget_open
+DELETE FROM candidate WHERE state = 'open' AND (resident = $1 OR other = $1)
+
+-- name: settle_open
+DELETE FROM candidate c USING identity a, identity b
+WHERE c.state = 'open' AND a.resident = c.resident AND b.resident = c.other AND a.person = b.person AND a.person = $1
+
+-- name: queue
+SELECT resident, other, first, second, bits, evidence, state, found, decided, decided_by FROM candidate
+WHERE state = 'open' ORDER BY bits DESC, resident OFFSET $1 LIMIT $2
+
+-- name: pair
+SELECT resident, other, first, second, bits, evidence, state, found, decided, decided_by FROM candidate
+WHERE resident = $1 AND other = $2
+
+-- name: decisions
+SELECT resident, other, first, second, bits, evidence, state, found, decided, decided_by FROM candidate
+WHERE decided IS NOT NULL ORDER BY decided DESC OFFSET $1 LIMIT $2
+
+-- name: counts
+SELECT state, count(*) AS number FROM candidate GROUP BY state
+
+-- name: touch
+UPDATE identity SET source = $3, assurance = $4, version = $5, numbers = $6, ids = $7, keys = $8,
+    features = $9, updated = $10
+WHERE resident = $1 AND person = $2
+RETURNING patient

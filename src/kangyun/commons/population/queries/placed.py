@@ -1,0 +1,109 @@
+"""Reads of the identity table, inside a transaction or outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kangyun.base.database import Connection, queries
+from kangyun.commons.access import key_of
+from kangyun.commons.population.decisions.matching import Evidence, decode
+from kangyun.commons.population.decisions.placing import Known, Pairs
+from kangyun.commons.population.decisions.traits import keys_of
+from kangyun.commons.population.model import Member, Traits
+
+sql = queries("kangyun.commons.population", "queries/identity.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair of Patients that may be one person; the evidence is None where a human judged unasked."""
+
+    first: str
+    second: str
+    bits: float
+    evidence: Evidence | None
+    state: str
+    found: datetime
+    decided: datetime | None
+    decided_by: str | None
+
+
+def resident_key(patient: str) -> int:
+    """The key of the record that a Patient opens."""
+    return key_of("Patient", patient)
+
+
+async def own(connection: Connection, source: str, numbers: Sequence[int]) -> list[str]:
+    """The ids of a source's Patients that have any of the numbers."""
+    return [row["patient"] for row in await connection.fetch(sql.by_numbers, list(numbers), source)]
+
+
+async def members(connection: Connection, patients: Iterable[str]) -> dict[str, Member]:
+    """The placed ones of these Patients, by id."""
+    rows = await connection.fetch(sql.of_patients, [resident_key(one) for one in patients])
+    return {row["patient"]: _member(row) for row in rows}
+
+
+async def of_persons(connection: Connection, persons: Iterable[str]) -> dict[str, list[Member]]:
+    """All members of these Persons."""
+    return _grouped(await connection.fetch(sql.of_persons, list(persons)))
+
+
+async def around(connection: Connection, me: Traits, patients: Iterable[str]) -> dict[str, list[Member]]:
+    """All members of the Persons of which one shares a key or a number or is one of the Patients: one indexed query."""
+    residents = [resident_key(one) for one in patients]
+    return _grouped(await connection.fetch(sql.around, keys_of(me), residents, list(me.numbers)))
+
+
+async def judged(connection: Connection, patients: Iterable[str]) -> Known:
+    """What humans decided about these Patients, without groups."""
+    rows = await connection.fetch(sql.judged, [resident_key(one) for one in patients])
+    return Known({}, _pairs(rows, {"rejected", "undone"}), _pairs(rows, {"linked"}))
+
+
+async def queue(connection: Connection, offset: int = 0, limit: int = 20) -> list[Candidate]:
+    """The pairs that wait for a human, the most alike first."""
+    return [_candidate(row) for row in await connection.fetch(sql.queue, offset, limit)]
+
+
+async def decided(connection: Connection, offset: int = 0, limit: int = 20) -> list[Candidate]:
+    """The pairs that humans decided, the latest first."""
+    return [_candidate(row) for row in await connection.fetch(sql.decisions, offset, limit)]
+
+
+async def pair(connection: Connection, one: str, other: str) -> Candidate | None:
+    """What is known of a pair of Patients."""
+    first, second = sorted((one, other), key=resident_key)
+    row = await connection.fetchrow(sql.pair, resident_key(first), resident_key(second))
+    return None if row is None else _candidate(row)
+
+
+async def counts(connection: Connection) -> dict[str, int]:
+    """How many pairs there are in each state."""
+    return {row["state"]: row["number"] for row in await connection.fetch(sql.counts)}
+
+
+def _candidate(row: Any) -> Candidate:
+    evidence = msgspec.json.decode(row["evidence"], type=Evidence | None)
+    names = ("first", "second", "bits", "state", "found", "decided", "decided_by")
+    return Candidate(**{name: row[name] for name in names}, evidence=evidence)
+
+
+def _member(row: Any) -> Member:
+    return Member(row["patient"], row["person"], row["source"], row["assurance"], row["version"], Traits(frozenset(row["numbers"]), tuple(row["ids"]), decode(row["features"])))
+
+
+def _grouped(rows: Iterable[Any]) -> dict[str, list[Member]]:
+    found: dict[str, list[Member]] = {}
+    for row in rows:
+        found.setdefault(row["person"], []).append(_member(row))
+    return found
+
+
+def _pairs(rows: Iterable[Any], states: set[str]) -> Pairs:
+    return frozenset(frozenset({row["first"], row["second"]}) for row in rows if row["state"] in states)
