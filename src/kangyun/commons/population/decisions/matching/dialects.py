@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from kangyun.commons.population.decisions.matching.levels import Comparison, Level
@@ -45,8 +45,9 @@ def _level(level: Level, by: Weights, dialect: Dialect) -> dict[str, Any]:
     found = {"sql_condition": condition(level, dialect), "label_for_charts": level.name, "m_probability": m, "u_probability": u}
     if level.frequency:
         found |= {
-            "sql_condition": "name_l = name_r AND name_l <> ''", "m_probability": level.m, "u_probability": level.u,
+            "m_probability": level.m, "u_probability": level.u,
             "tf_adjustment_column": "name", "tf_adjustment_weight": 1.0,
+            "disable_tf_exact_match_detection": True,
         }
     return found
 
@@ -66,6 +67,26 @@ def condition(level: Level, dialect: Dialect) -> str:
 
 def _all(choice: Mapping[str, Any], dialect: Dialect) -> str:
     return " AND ".join(_TESTS[name](given, dialect) for name, given in choice.items())
+
+
+def reached(one: Comparison, dialect: Dialect) -> str:
+    """The name of the level that two records reach, as an SQL expression; empty when nothing is told."""
+    unsaid = " AND ".join(f"NOT ({_told(column, dialect)})" for column in one.needs)
+    cases = [f"WHEN {unsaid} THEN ''", *(f"WHEN {condition(level, dialect)} THEN '{level.name}'" for level in one.levels[:-1])]
+    return f"CASE {' '.join(cases)} ELSE '{one.levels[-1].name}' END"
+
+
+def barred(by: Weights) -> str:
+    """The reason of the hard rule that two records run into, as an SQL expression over the levels of each field."""
+    cases = [
+        f"WHEN {' AND '.join(_one_of(field, levels) for field, levels in bar.levels.items())} THEN '{bar.reason}'" for bar in by.bars
+    ]
+    return f"CASE {' '.join(cases)} ELSE '' END" if cases else "''"
+
+
+def _one_of(field: str, levels: Iterable[str]) -> str:
+    texts = ", ".join(f"'{level}'" for level in sorted(levels))
+    return f"level_{field} IN ({texts})"
 
 
 def _is_list(column: str) -> bool:

@@ -50,6 +50,7 @@ class Bar:
 
     reason: str
     levels: Mapping[str, frozenset[str]]
+    contrary: bool = False  # it speaks for two people, so that no third record may unite them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Weights:
     comparisons: tuple[Comparison, ...]
     thresholds: Thresholds
     bars: tuple[Bar, ...]
+    limits: Mapping[str, float]
     most: float  # no single level weighs more or less than this many bits
     frequencies: Mapping[str, Mapping[str, float]]
     judges: tuple[Callable[[Any, Any], int], ...]
@@ -77,9 +79,12 @@ def weights_of(rule: rules.Rule) -> Weights:
     bits = tuple(
         tuple(max(-most, min(most, log2(level.m / level.u))) for level in one.levels) for one in comparisons
     )
-    bars = tuple(Bar(row["reason"], {key: frozenset(levels) for key, levels in row["when"].items()}) for row in body["never_automatic"])
+    bars = tuple(
+        Bar(row["reason"], {key: frozenset(levels) for key, levels in row["when"].items()}, bool(row.get("contrary")))
+        for row in body["never_automatic"]
+    )
     return Weights(
-        comparisons, Thresholds(float(rule.value["link"]), float(rule.value["review"])), bars, most,
+        comparisons, Thresholds(float(rule.value["link"]), float(rule.value["review"])), bars, rule.value, most,
         body.get("frequencies", {}), tuple(judge(one) for one in comparisons), bits,
     )
 

@@ -1,0 +1,103 @@
+"""How well and how fast residents are matched: made-up people with known truth, hard pairs, FEBRL."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import linking_people
+
+from kangyun.commons.population.actions.batch import Batch, Doubt, Linkage, Record
+from kangyun.commons.population.decisions import matching
+
+PART = 50_000
+
+
+def part(given: tuple[int, int, float]) -> list[tuple[int, str, list[int]]]:
+    """(person, features, keys) of one part of the city."""
+    seed, people, scale = given
+    found: list[tuple[int, str, list[int]]] = []
+    for person, patient in linking_people.records(seed, people, scale=scale):
+        told = matching.features(patient)
+        found.append((person, matching.encode(told), matching.blocking_keys(told)))
+    return found
+
+
+def table(people: int, scale: float = 1.0) -> tuple[list[Record], list[int]]:
+    """Records and, at the same places, who they are."""
+    parts = [(seed, min(PART, people - start), scale) for seed, start in enumerate(range(0, people, PART), 1)]
+    records: list[Record] = []
+    truth: list[int] = []
+    with ProcessPoolExecutor(2) as pool:
+        for rows in pool.map(part, parts):
+            records += [Record(len(records) + place, text, keys) for place, (_, text, keys) in enumerate(rows)]
+            truth += [person for person, _, _ in rows]
+    return records, truth
+
+
+def pairs_of(groups: Iterable[int]) -> int:
+    return sum(size * (size - 1) // 2 for size in groups)
+
+
+def quality(linkage: Linkage, truth: Sequence[int], doubts: Iterable[Doubt] = ()) -> tuple[float, float]:
+    """Pairwise precision and recall; true ones among `doubts` count as joined by a reviewer."""
+    group = {record: linkage.clusters.of(record) for record in range(len(truth))}
+    joined: dict[int, int] = {}
+
+    def root(one: int) -> int:
+        while one in joined:
+            one = joined[one]
+        return one
+
+    for doubt in doubts:
+        one, other = root(group[doubt.one]), root(group[doubt.other])
+        if truth[doubt.one] == truth[doubt.other] and one != other:
+            joined[other] = one
+    found = [root(group[record]) for record in range(len(truth))]
+    right = pairs_of(Counter(zip(found, truth, strict=True)).values())
+    return right / max(1, pairs_of(Counter(found).values())), right / pairs_of(Counter(truth).values())
+
+
+def accuracy(people: int, scale: float) -> None:
+    started = time.monotonic()
+    records, truth = table(people, scale)
+    made = time.monotonic()
+    batch = Batch(matching.weights())
+    for start in range(0, len(records), 100_000):
+        batch.add(records[start : start + 100_000])
+    linkage = batch.link()
+    done = time.monotonic()
+    precision, recall = quality(linkage, truth)
+    _, reviewed = quality(linkage, truth, linkage.doubts)
+    queue = len({one for doubt in linkage.doubts for one in (doubt.one, doubt.other)}) / len(truth)
+    print(f"{len(truth)} records of {people} people: precision {precision:.5f} recall {recall:.4f}, with review {reviewed:.4f}"
+          f" (queue {queue:.2%}); {linkage.pairs} pairs; made in {made - started:.0f} s, linked in {done - made:.1f} s")
+
+
+def hard(number: int) -> None:
+    counts: Counter[str] = Counter()
+    for kind, one, other in linking_people.hard_pairs(99, number):
+        evidence = matching.score(matching.features(one), matching.features(other))
+        counts[f"{kind} {matching.verdict(evidence)}"] += 1
+    print(dict(sorted(counts.items())))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=820_000)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--hard", type=int, default=10_000)
+    asked = parser.parse_args()
+    accuracy(asked.people, asked.scale)
+    hard(asked.hard)
+
+
+if __name__ == "__main__":
+    main()
