@@ -97,7 +97,7 @@ def _kind(rng: Random, settlement: Settlement) -> tuple[Kind, int]:
 
 
 @cache
-def _kinds(village: bool) -> tuple[list[tuple[Kind, int]], list[float]]:  # noqa: FBT001 - one of two tables
+def _kinds(village: bool) -> tuple[list[tuple[Kind, int]], list[float]]:
     found: list[tuple[Kind, int]] = []
     weights: list[float] = []
     for kind in model().kinds:

@@ -68,7 +68,7 @@ def _months(year: int) -> list[tuple[date, int, bool]]:
     return _numbered([*starts, last], leap)
 
 
-def _numbered(starts: list[date], leap: bool) -> list[tuple[date, int, bool]]:  # noqa: FBT001 - a year has 13 months or not
+def _numbered(starts: list[date], leap: bool) -> list[tuple[date, int, bool]]:
     found: list[tuple[date, int, bool]] = []
     month = 10
     for start, following in zip(starts, starts[1:], strict=False):

@@ -10,7 +10,6 @@ from yunzhou.people import Person
 from yunzhou.vaccines import Due
 from yunzhou.visits import Allergen, Prescription, Visit, pharmacy
 
-
 NATIONAL = f"urn:oid:{NATIONAL_ID}"
 
 
