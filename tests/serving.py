@@ -37,8 +37,8 @@ def run(
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with settings, and a database small enough for a test."""
-    given = {"database_shared_buffers": "32MB"} | settings
+    """This process's environment with settings, and a database and a number of processes small enough for a test."""
+    given = {"database_shared_buffers": "32MB", "web_processes": "1"} | settings
     return os.environ | {f"KANGYUN_{name.upper()}": value for name, value in given.items()}
 
 

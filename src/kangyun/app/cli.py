@@ -76,7 +76,15 @@ def _run(work: Any) -> int:
     return 0
 
 
+def _share_metrics(settings: Settings) -> None:
+    from kangyun.app import siblings  # noqa: PLC0415
+
+    if siblings.count(settings) > 1:
+        siblings.share_metrics(settings)
+
+
 def _serve(settings: Settings, _asked: argparse.Namespace) -> int:
+    _share_metrics(settings)
     from kangyun.app.serving import serve  # noqa: PLC0415 - `kangyun --help` must not load the platform
 
     return _run(serve(settings))
@@ -118,6 +126,7 @@ def _restore(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _demo(settings: Settings, asked: argparse.Namespace) -> int:
+    _share_metrics(settings)
     from kangyun.app.demo import demo  # noqa: PLC0415
 
     return _run(demo(settings, asked.residents))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from kangyun.app import siblings
 from kangyun.app.connections import bounded
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services, open_services
@@ -23,6 +26,8 @@ from kangyun.base.settings import Settings
 from kangyun.commons.records import ChangeFeed
 
 log = structlog.get_logger()
+
+_TRIES = 20
 
 Announce = Callable[[Services], Coroutine[Any, Any, None]]
 
@@ -37,6 +42,19 @@ async def serve(settings: Settings, announce: Announce | None = None) -> None:
     finally:
         await services.database.close()
         await services.database.stop_server(always=True)
+
+
+async def answer(settings: Settings, listening: socket.socket) -> None:
+    """Answer HTTP only, beside the process that does the rest; the first one has migrated the database."""
+    services = await open_services(settings)
+    server = _Server(_config(services, health.database_checks(services.database)))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await asyncio.wait({serving}, timeout=11)
+        await services.database.close()
 
 
 async def work(settings: Settings) -> None:
@@ -54,10 +72,15 @@ async def work(settings: Settings) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    for patience in range(_TRIES, -1, -1):
+        try:
+            return socket.create_server((host, port), family=family, backlog=2048)
+        except OSError as error:
+            # After an accident the siblings of the process before us need a moment to notice.
+            if error.errno != errno.EADDRINUSE or not patience:
+                raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            time.sleep(0.1)
+    raise AssertionError("the loop returns or raises")
 
 
 async def _serve(services: Services, listening: socket.socket, announce: Announce | None) -> None:
@@ -67,6 +90,7 @@ async def _serve(services: Services, listening: socket.socket, announce: Announc
             checks |= await _start_work(stack, services)
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services))
+        await stack.enter_async_context(siblings.running(services.settings, listening, services.database.dsn))
         server = _Server(_config(services, checks))
         if announce:
             task = asyncio.create_task(announce(services))

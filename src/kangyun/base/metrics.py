@@ -5,15 +5,18 @@ Rooms declare their own with prometheus_client; every name begins with `kangyun_
 
 from __future__ import annotations
 
+import os
 import time
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
+    CollectorRegistry,
     Counter,
     Histogram,
     disable_created_metrics,
     generate_latest,
+    multiprocess,
 )
 from prometheus_client.metrics_core import Metric
 from starlette.requests import Request
@@ -67,7 +70,16 @@ class HttpMetrics:
 
 async def show(_request: Request) -> Response:
     """GET /metrics: everything in the Prometheus text format."""
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(_registry()), media_type=CONTENT_TYPE_LATEST)
+
+
+def _registry() -> CollectorRegistry:
+    """This process's own, or what all web processes have counted into the shared folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return registry
 
 
 def reference() -> list[tuple[str, str, str]]:

@@ -41,7 +41,10 @@ CHANNEL = "kangyun_change"
 """Ring this channel after a commit: `Bell(db, CHANNEL).ring()`."""
 
 DELIVERIES = Counter("kangyun_reactions", "Changes handed to reactions, by reaction and outcome.", ["name", "outcome"])
-POSITION = Gauge("kangyun_reaction_position", "The seq up to which a reaction has read the change feed.", ["name"])
+POSITION = Gauge(
+    "kangyun_reaction_position", "The seq up to which a reaction has read the change feed.", ["name"],
+    multiprocess_mode="mostrecent",
+)
 
 _PAGE = 500
 _RETRIES_A_ROUND = 50

@@ -1,0 +1,87 @@
+"""Several web processes on one port: they share the work and the figures, and an accident of one is nobody else's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import psutil
+import pytest
+
+from tests.fhir import patient
+from tests.serving import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two web processes."""
+    running = Server(tmp_path_factory.mktemp("pair"), web_processes="2")
+    running.start()
+    _until(lambda: len(_answering(running)) == 2)
+    yield running
+    running.stop()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _answering(server: Server) -> set[str]:
+    """The processes that answer: each numbers its answers with a mark of its own."""
+    found: set[str] = set()
+    for _ in range(24):
+        try:
+            answer = httpx.get(f"{server.url}/fhir/metadata?_elements=status", timeout=10)
+        except httpx.TransportError:
+            continue
+        found.add(answer.headers["x-request-id"].partition("-")[0])
+    return found
+
+
+def _siblings(server: Server) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children()
+    return [child for child in children if "kangyun.app.siblings" in child.cmdline()]
+
+
+def test_what_one_has_stored_every_other_shows_at_once(pair: Server) -> None:
+    shown: set[str] = set()
+    for _ in range(30):
+        id_ = httpx.post(f"{pair.url}/fhir/Patient", json=patient()).json()["id"]
+        answer = httpx.get(f"{pair.url}/fhir/Patient/{id_}")
+        assert answer.status_code == 200
+        shown.add(answer.headers["x-request-id"].partition("-")[0])
+    assert len(shown) == 2
+
+
+def test_the_figures_of_all_are_counted_together(pair: Server) -> None:
+    def counted() -> float:
+        lines = httpx.get(f"{pair.url}/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines
+                   if line.startswith("kangyun_http_requests_total") and 'status="404"' in line)
+
+    before = counted()
+    for number in range(20):
+        httpx.get(f"{pair.url}/fhir/Patient/nobody-{number}")
+    assert [counted() for _ in range(6)] == [before + 20] * 6
+
+
+def test_a_sibling_that_dies_is_replaced(pair: Server) -> None:
+    [sibling] = _siblings(pair)
+    sibling.kill()
+    _until(lambda: len(_answering(pair)) == 2)
+    assert _siblings(pair)[0].pid != sibling.pid
+
+
+def test_siblings_end_with_the_first_process_and_free_its_port(pair: Server) -> None:
+    [sibling] = _siblings(pair)
+    pair.kill()
+    pair.start()
+    psutil.wait_procs([sibling], timeout=30)
+    assert not sibling.is_running()
+    _until(lambda: len(_answering(pair)) == 2)
