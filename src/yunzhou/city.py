@@ -51,8 +51,9 @@ class City:
 
 
 def window(years: int, until: datetime, faults: float = 1.0) -> Window:
-    """Return the window from the first of January, so many calendar years back, to `until`."""
-    return Window(datetime(until.year - years + 1, 1, 1, tzinfo=CHINA), until, faults)
+    """Return the window of so many calendar years up to `until`, of which the last may have only begun."""
+    last = until.year if until > datetime(until.year, 1, 1, tzinfo=CHINA) else until.year - 1
+    return Window(datetime(last - years + 1, 1, 1, tzinfo=CHINA), until, faults)
 
 
 def midnight(now: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""The command `yunzhou`: send, generate, score."""
+"""The command `yunzhou`: region, send, generate, score."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from datetime import datetime
 from pathlib import Path
 
+from yunzhou import region
 from yunzhou.city import City, midnight, window
 from yunzhou.generate import generate
 from yunzhou.plans import CHINA
@@ -34,6 +36,12 @@ class Arguments(argparse.Namespace):
     rate: float
     connections: int
     truth: Path | None
+    cda: str
+    folder: Path | None
+    villages: int
+    processes: int
+    duplicated: float
+    registrations: Path | None
     live: bool
     history: bool
     out: Path
@@ -41,14 +49,36 @@ class Arguments(argparse.Namespace):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0, or 1 if something was lost, doubled or refused without need."""
-    arguments = _parser().parse_args(argv, namespace=Arguments())
-    city = City(arguments.seed, arguments.residents, window(arguments.years, arguments.until, arguments.faults))
+    given = sys.argv[1:] if argv is None else argv
+    # `yunzhou --population N` is what the region is asked for with; the subcommand may be left out.
+    given = ["region", *given] if given and given[0].startswith("--") and given[0] not in {"--help", "--version"} else given
+    arguments = _parser().parse_args(given, namespace=Arguments())
+    since = window(arguments.years, arguments.until, arguments.faults)
+    city = City(arguments.seed, arguments.residents, since, arguments.villages)
+    if arguments.command == "region":
+        return _region(city, arguments)
     if arguments.command == "generate":
         print(json.dumps(generate(city, arguments.out), ensure_ascii=False))
         return 0
     with contextlib.suppress(KeyboardInterrupt):
         return asyncio.run(_send(city, arguments) if arguments.command == "send" else _score(arguments))
     return 130
+
+
+def _region(city: City, arguments: Arguments) -> int:
+    """Write a region, or only its registrations."""
+    if arguments.registrations:
+        counts = region.register(city, arguments.registrations, arguments.duplicated, arguments.processes, _progress)
+    else:
+        counts = region.write(city, arguments.out, arguments.processes, _progress)
+    print("\n" + json.dumps(counts), flush=True)
+    return 0
+
+
+def _progress(settlements: int, people: int, seconds: float) -> None:
+    end = "\r" if sys.stderr.isatty() else "\n"
+    if sys.stderr.isatty() or settlements % 50 == 0:
+        print(f"{settlements:,} settlements, {people:,} people, {people / max(seconds, 0.001):,.0f} people/s  ", end=end, file=sys.stderr)
 
 
 async def _send(city: City, arguments: Arguments) -> int:
@@ -71,7 +101,8 @@ async def _score(arguments: Arguments) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yunzhou", description="The simulated city of Yunzhou 云州 / 模拟城市云州")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="send|generate|score")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="region|send|generate|score")
+    _whole_region(commands.add_parser("region", help="write a whole region as files / 生成整个区域"))
     send = commands.add_parser("send", help="send the messages of the city over MLLP and FHIR / 发送消息")
     files = commands.add_parser("generate", help="write the messages and the truth as files / 生成文件")
     read = commands.add_parser("score", help="read back over FHIR and compare with the truth / 对照真值评分")
@@ -92,12 +123,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _city(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--residents", type=int, default=300, metavar="N", help="residents (default 300)")
+def _whole_region(command: argparse.ArgumentParser) -> None:
+    _city(command, "--population", "--residents")
+    command.set_defaults(years=1, until=_last_new_year())
+    command.add_argument("--out", type=Path, default=Path("yunzhou-region"), metavar="DIR", help="folder to write to")
+    command.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    command.add_argument("--registrations", type=Path, metavar="FILE",
+                         help="write only source Patients for matching, and who they are to FILE.truth.ndjson")  # fmt: skip
+    command.add_argument("--duplicated", type=float, default=0.18, help="share of registrations beyond a person's first")
+
+
+def _last_new_year() -> datetime:
+    """Return the beginning of this year, so that the years of a region are whole."""
+    return datetime(datetime.now(CHINA).year, 1, 1, tzinfo=CHINA)
+
+
+def _city(command: argparse.ArgumentParser, *names: str) -> None:
+    command.add_argument(*(names or ("--residents", "--population")), dest="residents", type=int, default=300, metavar="N", help="residents (default 300)")
     command.add_argument("--seed", type=int, default=1, help="the same seed gives the same city (default 1)")
     command.add_argument("--years", type=int, default=3, help="calendar years of history (default 3)")
     command.add_argument("--until", type=_day, default=midnight(datetime.now(CHINA)), metavar="YYYY-MM-DD",
                          help="end of the history (default: today)")  # fmt: skip
+    command.add_argument("--villages", type=int, default=0, help="village clinics (default: by the number of people)")
     command.add_argument("--faults", type=float, default=1.0, help="factor on the share of wrong messages; 0: none")
 
 
