@@ -13,7 +13,7 @@ from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
 from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, grids_of, open_table
-from kangyun.commons.exchange.decisions.tables.grids import Grid
+from kangyun.commons.exchange.decisions.tables.grids import Grid, place
 from kangyun.commons.exchange.model import NOTHING, SENDER_SYSTEM, Facts, Fault, Outcome, RawMessage, Reason
 from kangyun.commons.exchange.queries import current
 from kangyun.commons.exchange.queries.tables import HeldRow, SheetResult, keep
@@ -89,9 +89,9 @@ def outcome_of(
         return Outcome("stored", "AA", None, raw.id, patient, shown, facts=facts)
     count, whole = sum(one.held for one in results), sum(one.rows for one in results)
     first = held[0]
-    place = first.reason.place or f"{first.sheet}!{first.label}{first.row + 1}"
+    where = first.reason.place or place(first.sheet, first.row, first.col)
     params = {"held": str(count), "rows": str(whole)}
-    return Outcome("quarantined", "AE", Reason("exchange.rows-held", place, params), raw.id, None, shown, facts=facts)
+    return Outcome("quarantined", "AE", Reason("exchange.rows-held", where, params), raw.id, None, shown, facts=facts)
 
 
 async def _process_sheet(handle: Handle, table: Table, raw: RawMessage, run: _Run) -> None:
@@ -200,13 +200,13 @@ async def _writes(
         for resource in row.settle(one.patient)
     }
     held = await current(handle, resources)
-    for place, resource in resources.items():
-        known = held.get(place)
+    for spot, resource in resources.items():
+        known = held.get(spot)
         if known is not None and same(known, resource):
             continue
         source = {"source": f"{SENDER_SYSTEM}:{sender.urn.rsplit(':', 1)[-1]}"}
         version = int(known["meta"]["versionId"]) if known else 0
-        writes[place] = Write("update", place[0], {**resource, "meta": source}, id=place[1], if_match=version)
+        writes[spot] = Write("update", spot[0], {**resource, "meta": source}, id=spot[1], if_match=version)
     return list(writes.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kangyun.base import rules
 from kangyun.commons.exchange.decisions.tables.dbf import VERSIONS, grid_of_dbf
-from kangyun.commons.exchange.decisions.tables.grids import Grid
+from kangyun.commons.exchange.decisions.tables.grids import Grid, written
 from kangyun.commons.exchange.decisions.tables.texts import grid_of
 from kangyun.commons.exchange.decisions.tables.workbooks import grids_of_workbook
 from kangyun.commons.exchange.model import Fault
@@ -17,7 +17,7 @@ def grids_of(body: bytes, name: str = "") -> list[Grid]:
 
     Raises Fault with the true reason: encrypted, with macros, a bomb, broken, not a table at all.
     """
-    grids = [grid for grid in _grids(body, name) if any(cell not in (None, "") for row in grid.rows for cell in row)]
+    grids = [grid for grid in _grids(body, name) if any(written(cell) for row in grid.rows for cell in row)]
     if not grids:
         raise Fault("exchange.sheet-empty", name, unreadable=True)
     if len(grids) > rules.load("kangyun.commons.exchange", "tables/limits.yaml").value["sheets"]:
