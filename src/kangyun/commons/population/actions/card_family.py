@@ -52,11 +52,3 @@ async def release(cards: Cards, ward: str, guardian: str) -> None:
     wards, guardians = await identities(cards.handle, ward), await identities(cards.handle, guardian)
     async with cards.handle.connection() as connection:
         await connection.execute(sql.end_guard, reading.keys(wards), wards, guardians, clock.now())
-
-
-async def may_show(cards: Cards, guardian: str, ward: str) -> bool:
-    """Whether a person may show the card of another today; everybody may show their own."""
-    ids = set(await identities(cards.handle, ward))
-    if guardian in ids:
-        return True
-    return any(one.ward in ids for one in await reading.wards_of(cards.handle, guardian))

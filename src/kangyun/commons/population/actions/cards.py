@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from kangyun.commons.population.actions.residents import register
 from kangyun.commons.population.decisions import card as deciding
 from kangyun.commons.population.decisions.card import CARD_SYSTEM, Claims, Numbers, terms
 from kangyun.commons.population.queries import card as reading
-from kangyun.commons.population.queries.card import Card, sql
+from kangyun.commons.population.queries.card import Card, Event, Use, Ward, sql
 
 log = structlog.get_logger()
 
@@ -59,12 +60,35 @@ class Cards:
         good = [one for one in await self.of(patient_id) if one.state not in {"joined", "ended"} and not one.over]
         return good[0] if good else None
 
+    async def person(self, patient_id: str) -> dict[str, Any]:
+        """The golden record of a Patient, or the Patient while it was not placed; raises Problem 404."""
+        person = await reading.person_or_patient(self.handle, patient_id)
+        if person is None:
+            raise refuse(404, "not-found", "population.card-nobody")
+        return person
+
+    async def uses(self, cards: Sequence[Card], limit: int = 50) -> list[Use]:
+        """What the cards were used for, newest first."""
+        return await reading.uses(self.handle, cards, limit)
+
+    async def events(self, cards: Sequence[Card], limit: int = 50) -> list[Event]:
+        """What was done to the cards and which readings were refused, newest first."""
+        return await reading.events(self.handle, cards, limit)
+
+    async def wards(self, patient_id: str) -> list[Ward]:
+        """Those whose cards the person may show today."""
+        return await reading.wards_of(self.handle, patient_id)
+
+    async def may_show(self, guardian: str, ward: str) -> bool:
+        """Whether a person may show the card of another; both are told by any of their Patients."""
+        return await reading.may_show(self.handle, guardian, ward)
+
     async def issue(self, patient_id: str, pin: str = "") -> Card:
         """Give a person the formal card.
 
         Raises Problem 404 for nobody, 422 without name and document or with a weak PIN, 409 when there is one.
         """
-        person = await self._person(patient_id)
+        person = await self.person(patient_id)
         holder = deciding.holder_of(person)
         if holder is None:
             raise refuse(422, "business-rule", "population.card-no-document")
@@ -114,7 +138,7 @@ class Cards:
 
     async def renew_numbers(self, patient_id: str) -> list[Card]:
         """Give cards a new index and number after a change of name or document; the old ones stay as aliases."""
-        person = await self._person(patient_id)
+        person = await self.person(patient_id)
         cards = [one for one in await self.of(patient_id) if not one.temporary]
         return [one for one in cards if await self._renew(one, person)]
 
@@ -141,7 +165,7 @@ class Cards:
         expires = made + limits.signed_hours * 3600
         if card.deadline:
             expires = min(expires, int(card.deadline.timestamp()))
-        name = masked_name(deciding.legal_name(await self._person(card.patient)))
+        name = masked_name(deciding.legal_name(await self.person(card.patient)))
         claims = Claims(card.number, card.issue, made, expires, secrets.token_urlsafe(6), name)
         key = self.keys.public(SIGNING_KEYS[algorithm])[0]
         unsigned = deciding.unsigned_text(claims, algorithm, key.id)
@@ -161,12 +185,6 @@ class Cards:
         await connection.execute(
             sql.event, card.resident, card.patient, clock.now(), event, self.handle.actor.name, terminal,
         )
-
-    async def _person(self, patient_id: str) -> dict[str, Any]:
-        person = await reading.person_or_patient(self.handle, patient_id)
-        if person is None:
-            raise refuse(404, "not-found", "population.card-nobody")
-        return person
 
     async def _create(
         self, anchor: str, numbers: Numbers, kind: str, deadline: datetime | None, scrambled: str | None,

@@ -11,7 +11,7 @@ from kangyun.base import clock
 from kangyun.base.database import Connection, queries
 from kangyun.commons.access import Handle, key_of
 from kangyun.commons.population.decisions.card import Terms
-from kangyun.commons.population.queries.persons import identities, person_of
+from kangyun.commons.population.queries.persons import identities, person_of, persons_of
 
 sql = queries("kangyun.commons.population", "queries/card.sql")
 
@@ -142,6 +142,35 @@ async def wards_of(handle: Handle, patient_id: str) -> list[Ward]:
     ids = await identities(handle, patient_id)
     async with handle.connection() as connection:
         return [Ward(**row) for row in await connection.fetch(sql.wards, ids, clock.now())]
+
+
+async def may_show(handle: Handle, guardian: str, ward: str) -> bool:
+    """Whether a person may show the card of another today; everybody may show their own."""
+    ids = set(await identities(handle, ward))
+    if guardian in ids:
+        return True
+    return any(one.ward in ids for one in await wards_of(handle, guardian))
+
+
+async def find_people(handle: Handle, text: str, limit: int = 20) -> list[dict[str, Any]]:
+    """Patients by the beginning of a name or by a whole document, card or telephone number, each person once."""
+    wanted = text.strip()
+    if not wanted:
+        return []
+    parameter = "identifier" if any(sign.isdigit() for sign in wanted) else "name"
+    page = await handle.search("Patient", [(parameter, _escaped(wanted.upper() if parameter == "identifier" else wanted)), ("_count", str(limit * 2))])
+    found = list(page.resources)
+    if parameter == "identifier":
+        found += (await handle.search("Patient", [("phone", _escaped(wanted)), ("_count", str(limit))])).resources
+    persons = await persons_of(handle, [str(one["id"]) for one in found])
+    each = {str(persons.get(str(one["id"]), one)["id"]): one for one in reversed(found)}
+    return list(reversed(each.values()))[:limit]
+
+
+def _escaped(text: str) -> str:
+    for sign in ("\\", "|", ",", "$"):
+        text = text.replace(sign, f"\\{sign}")
+    return text
 
 
 async def person_or_patient(handle: Handle, patient_id: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from kangyun.base import clock, errors
 from kangyun.base.errors import Problem
 from kangyun.base.keys import verify
 from kangyun.commons.access import Handle, Write
-from kangyun.commons.population.actions.card_family import Right, guard, may_show, release
+from kangyun.commons.population.actions.card_family import Right, guard, release
 from kangyun.commons.population.actions.card_scan import Reading, Recognised, report, scan
 from kangyun.commons.population.actions.cards import PROTECT_KEY, Cards, forget_codes, masked_name
 from kangyun.commons.population.actions.residents import register
@@ -337,13 +337,13 @@ async def test_a_strangers_card_is_joined_to_the_person(cards: Cards, card: Card
 async def test_a_guardian_shows_a_childs_card_until_a_date(cards: Cards, card: Card):
     child = await cards.issue(await resident(cards.handle, "周小宝"))
     right = Right("2", "birth-certificate", "A990000001", clock.now() + timedelta(days=30))
-    assert not await may_show(cards, card.patient, child.patient)
+    assert not await cards.may_show(card.patient, child.patient)
     await guard(cards, child.patient, card.patient, right)
-    assert await may_show(cards, card.patient, child.patient)
-    assert not await may_show(cards, child.patient, card.patient)
+    assert await cards.may_show(card.patient, child.patient)
+    assert not await cards.may_show(child.patient, card.patient)
     assert [one.relation for one in await reading.wards_of(cards.handle, card.patient)] == ["2"]
     later(days=31)
-    assert not await may_show(cards, card.patient, child.patient)
+    assert not await cards.may_show(card.patient, child.patient)
 
 
 async def test_a_guardianship_needs_proof_and_can_be_ended(cards: Cards, card: Card):
@@ -359,7 +359,7 @@ async def test_a_guardianship_needs_proof_and_can_be_ended(cards: Cards, card: C
         assert await refusal(guard(cards, ward.patient, card.patient, given)) == reason
     await guard(cards, child.patient, card.patient, right)
     await release(cards, child.patient, card.patient)
-    assert not await may_show(cards, card.patient, child.patient)
+    assert not await cards.may_show(card.patient, child.patient)
     async with cards.handle.connection() as connection:
         assert b"A990000002" not in await connection.fetchval("SELECT proof_number FROM guardianship WHERE ward = $1", child.patient)
 

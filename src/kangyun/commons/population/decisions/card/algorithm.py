@@ -105,7 +105,7 @@ def is_document(identifier: dict[str, Any]) -> bool:
 
 def legal_name(person: dict[str, Any]) -> str:
     """The official name, else the first that is neither old nor a nickname, as one text without spaces between characters."""
-    names = [one for one in person.get("name", []) if one.get("use") not in {"old", "maiden", "nickname", "temp"}]
+    names = [one for one in person.get("name", []) if one.get("use") not in {"old", "maiden", "nickname"}]
     best = min(names, key=lambda one: one.get("use") != "official", default={})
     return str(best.get("text") or f"{best.get('family', '')}{''.join(best.get('given', []))}").strip()
 

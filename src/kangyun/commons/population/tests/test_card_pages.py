@@ -1,0 +1,116 @@
+"""The card desk and the scanning page over the real application."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from kangyun.app.services import Services
+from kangyun.base import web
+from kangyun.commons.population.actions.cards import Cards
+from kangyun.commons.population.actions.residents import register
+from kangyun.commons.population.model import ID_NUMBER_SYSTEM
+
+HTML = {"accept": "text/html", "accept-language": "zh"}
+NUMBER = "990101199001011018"
+
+
+@pytest.fixture(scope="module")
+def cards(services: Services) -> Cards:
+    return Cards(services.gate.system("test"), services.keys)
+
+
+async def somebody(cards: Cards, name: str, number: str) -> str:
+    identifier = [{"system": ID_NUMBER_SYSTEM, "value": number}]
+    patient = {"resourceType": "Patient", "name": [{"text": name}], "gender": "female", "birthDate": "1990-01-01", "identifier": identifier}
+    return await register(cards.handle, patient, "his")
+
+
+@pytest.fixture(scope="module")
+async def resident(cards: Cards) -> str:
+    return await somebody(cards, "周秀兰", NUMBER)
+
+
+async def post(api: httpx.AsyncClient, address: str, **fields: str) -> httpx.Response:
+    page = await api.get("/population/cards", headers=HTML)
+    token = re.search(r'name="csrf" content="(\w+)"', page.text)
+    assert token
+    return await api.post(address, data={"csrf": token[1], **fields}, headers=HTML)
+
+
+async def test_a_clerk_looks_up_issues_and_prints(api: httpx.AsyncClient, cards: Cards, resident: str):
+    found = await post(api, "/population/cards?part=found", q=NUMBER)
+    assert "周秀兰" in found.text
+    assert "未发卡" in found.text
+    assert NUMBER not in found.text.replace(f'value="{NUMBER}"', "")
+    weak = await post(api, f"/population/cards/{resident}/issue", pin="123456")
+    assert (weak.status_code, "口令需要 6 位数字" in weak.text) == (422, True)
+    done = await post(api, f"/population/cards/{resident}/issue", pin="240517")
+    assert done.status_code == 303
+    (card,) = await cards.of(resident)
+    page = await api.get(f"/population/cards/{resident}", headers=HTML)
+    assert "第几次发卡" in page.text
+    assert NUMBER not in page.text
+    paper = await api.get(f"/population/cards/{card.patient}/card.pdf")
+    assert paper.content.startswith(b"%PDF")
+    assert paper.headers["content-type"] == "application/pdf"
+
+
+async def test_a_clerk_freezes_and_replaces(api: httpx.AsyncClient, cards: Cards, resident: str):
+    (card,) = await cards.of(resident)
+    address = f"/population/cards/{card.patient}/change"
+    for event, state in (("freeze", "frozen"), ("unfreeze", "active"), ("report_lost", "lost"), ("replace", "active")):
+        assert (await post(api, address, event=event, pin="771204")).status_code == 303
+        assert (await cards.of(resident))[0].state == state
+    assert (await post(api, address, event="unfreeze")).status_code == 409
+    assert (await post(api, address, event="set-pin", pin="582931")).status_code == 303
+    assert (await cards.of(resident))[0].issue == 2
+
+
+async def test_a_newborn_gets_a_card_that_the_mother_shows(api: httpx.AsyncClient, cards: Cards, resident: str):
+    done = await post(api, f"/population/cards/{resident}/newborn", sex="male", born="2026-11-20")
+    assert done.status_code == 303
+    child = done.headers["location"].rpartition("/")[2]
+    page = await api.get(done.headers["location"], headers=HTML)
+    assert "周秀兰之新生儿" in page.text
+    assert await cards.may_show(resident, child)
+    assert (await api.get(f"/population/cards/{child}/card.pdf?lang=en")).content.startswith(b"%PDF")
+
+
+async def test_a_stranger_gets_a_card_that_is_joined_later(api: httpx.AsyncClient, cards: Cards, resident: str):
+    done = await post(api, "/population/cards/stranger", name="", sex="male")
+    stranger = done.headers["location"].rpartition("/")[2]
+    assert (await post(api, f"/population/cards/{stranger}/join", q="nobody")).status_code == 422
+    assert (await post(api, f"/population/cards/{stranger}/join", q=NUMBER)).status_code == 303
+    assert (await cards.of(stranger))[-1].state == "joined"
+
+
+async def test_family_is_recorded_with_proof(api: httpx.AsyncClient, cards: Cards, resident: str):
+    parent = await somebody(cards, "周建国", "990101196501010019")
+    fields = {"q": "990101196501010019", "relation": "3", "proof": "household-register", "number": "H1", "until": "2099-01-01"}
+    assert (await post(api, f"/population/cards/{resident}/entrust", **{**fields, "until": "2001-01-01"})).status_code == 422
+    assert (await post(api, f"/population/cards/{resident}/entrust", **fields)).status_code == 303
+    assert await cards.may_show(parent, resident)
+    assert "户口簿" in (await api.get(f"/population/cards/{parent}", headers=HTML)).text
+
+
+async def test_the_scanning_page_tells_who_or_why_not(api: httpx.AsyncClient, cards: Cards, resident: str):
+    page = await api.get("/population/scan", headers=HTML)
+    assert "camera=(self)" in page.headers["permissions-policy"]
+    assert "camera=()" in (await api.get("/population/cards", headers=HTML)).headers["permissions-policy"]
+    place = {"step": "010101", "channel": "01", "terminal": "T1"}
+    (card, *_) = await cards.of(resident)
+    code = (await cards.dynamic_code(card)).text
+    assert "周秀兰" in (await post(api, "/population/scan", code=code, **place)).text
+    again = await post(api, "/population/scan", code=code, **place)
+    assert "已经用过" in again.text
+    assert "<html" not in again.text
+    asked = await post(api, "/population/scan", code=cards.printed_code(card), **place)
+    assert 'name="pin"' in asked.text
+    assert "已识别" in (await post(api, "/population/scan", code=cards.printed_code(card), pin="582931", **place)).text
+
+
+def test_every_text_exists_in_both_languages():
+    assert [fault for fault in web.catalogue_problems() if "population." in fault] == []
