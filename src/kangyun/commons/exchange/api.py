@@ -1,18 +1,27 @@
-"""What machines may ask: HL7 v2 over HTTP."""
+"""What machines may ask: HL7 v2 and CDA documents over HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from kangyun.base import web
+from kangyun.base import errors, web
 from kangyun.commons.exchange.actions import ORIGIN, Intake
+from kangyun.commons.exchange.actions.calls import Calls
 from kangyun.commons.exchange.decisions.acknowledge import peek
+from kangyun.commons.exchange.decisions.cda.peeking import peek as peek_document
+from kangyun.commons.exchange.decisions.cda.xml import MOST_BYTES
 from kangyun.commons.exchange.decisions.registrations import key_fits
-from kangyun.commons.exchange.model import Fault, Origin
+from kangyun.commons.exchange.decisions.tables import naming
+from kangyun.commons.exchange.model import Fault, Origin, Outcome, Reason
 
 _STATUS = {"AA": 200, "AE": 422, "AR": 400}
+_DOCUMENT_TYPES = {"application/xml", "text/xml", "application/hl7-cda+xml", "application/hl7-sda+xml", "application/octet-stream", ""}
 _TYPES = {"text/plain", "application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "application/octet-stream", ""}
 
 
@@ -43,12 +52,88 @@ async def receive(request: Request) -> Response:
     return Response(receipt.answer, status, headers={"content-type": kind or "application/hl7-v2"})
 
 
+def watch(services: Any) -> Callable[[Request, Response], None]:
+    """What `app` calls with every bundle posted to the FHIR API, once it is answered."""
+    return Calls(services).note
+
+
 def _key(request: Request) -> str:
     """The sender's key, as a bearer token or in a header of its own."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
 
 
+async def receive_document(request: Request) -> Response:
+    """Take one CDA document and answer with an OperationOutcome that names the place of a fault as an XPath.
+
+    201 when it was stored, 200 when it was there already, 422 refused, 400 unreadable, 401, 413, 415 as for HL7 v2, 503 for
+    what may be sent again.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _DOCUMENT_TYPES:
+        return Response(status_code=415)
+    ORIGIN.set(Origin("http", request.client.host if request.client else ""))
+    services = request.app.state.services
+    body = await _bounded(request, MOST_BYTES)
+    if body is None:
+        params = {"bytes": f">{MOST_BYTES}", "limit": str(MOST_BYTES)}
+        return _outcome(request, 413, Outcome("quarantined", "AR", Reason("exchange.too-large", "", params)))
+    sender, shown = peek_document(body)
+    if not key_fits(sender, _key(request)):
+        return Response(status_code=401, headers={"www-authenticate": "Bearer"})
+    outcome = await Intake(services.database, services.gate, services.keys).take_file(body, sender, "cda", shown)
+    status = 503 if outcome.retry else _STATUS[outcome.acknowledgement] if outcome.acknowledgement != "AA" else 201 if outcome.state == "stored" else 200
+    return _outcome(request, status, outcome)
+
+
+async def _bounded(request: Request, limit: int) -> bytes | None:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _outcome(request: Request, status: int, outcome: Outcome) -> Response:
+    reason = outcome.reason
+    language = "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
+    told = errors.text(errors.Issue("processing", reason.key, reason.params), language) if reason else outcome.state
+    issue: dict[str, Any] = {"severity": "error" if reason else "information", "code": "processing" if reason else "informational", "diagnostics": told}
+    if reason:
+        issue["details"] = {"coding": [{"system": "urn:kangyun:reason", "code": reason.key}]}
+        if reason.place:
+            issue["expression"] = [reason.place]
+    content = {"resourceType": "OperationOutcome", "issue": [issue]}
+    headers = {"x-message": str(outcome.message_id)} if outcome.message_id else {}
+    return Response(orjson.dumps(content), status, headers=headers, media_type="application/fhir+json")
+
+
+async def receive_table(request: Request) -> Response:
+    """Take one spreadsheet, `?sender=&kind=`, and answer with an OperationOutcome that names sheet, row and column.
+
+    201 when every row was stored, 200 when the file was there already, 422 when rows are held (the others are stored) or
+    the whole was refused, 400 unreadable, 401, 413, 503 for what may be sent again.
+    """
+    ORIGIN.set(Origin("http", request.client.host if request.client else ""))
+    services, query = request.app.state.services, request.query_params
+    sender, kind = query.get("sender", "")[:80] or "tables", query.get("kind", "")
+    if not key_fits(sender, _key(request)):
+        return Response(status_code=401, headers={"www-authenticate": "Bearer"})
+    limit = services.settings.max_body_bytes
+    body = await _bounded(request, limit)
+    if body is None:
+        params = {"bytes": f">{limit}", "limit": str(limit)}
+        return _outcome(request, 413, Outcome("quarantined", "AR", Reason("exchange.too-large", "", params)))
+    outcome = await Intake(services.database, services.gate, services.keys).take_file(body, sender, "table", naming.shown(kind))
+    status = 503 if outcome.retry else _STATUS[outcome.acknowledgement] if outcome.acknowledgement != "AA" else 201 if outcome.state == "stored" else 200
+    return _outcome(request, status, outcome)
+
+
 def routes() -> list[BaseRoute]:
     """The routes of this room for machines."""
-    return [web.route("/exchange/hl7v2", receive, permission="exchange.receive", methods=["POST"])]
+    return [
+        web.route("/exchange/tables", receive_table, permission="exchange.receive", methods=["POST"]),
+        web.route("/exchange/hl7v2", receive, permission="exchange.receive", methods=["POST"]),
+        web.route("/exchange/cda", receive_document, permission="exchange.receive", methods=["POST"]),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -13,6 +14,8 @@ from kangyun.base.clock import instant
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.exchange.actions import bundles, joining
+from kangyun.commons.exchange.actions.documents import process_document
+from kangyun.commons.exchange.actions.tables import process_table
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.encoding import decode
 from kangyun.commons.exchange.decisions.facts import facts_of
@@ -40,7 +43,7 @@ async def process(gate: Gate, raw: RawMessage) -> Outcome:
     """
     started = time.perf_counter()
     try:
-        outcome = await (_process_hl7(gate, raw) if raw.form == "hl7v2" else _process_fhir(gate, raw))
+        outcome = await _WAYS.get(raw.form, _process_fhir)(gate, raw)
     except Fault as fault:
         outcome = _quarantined(raw, _reason(fault), refused=fault.unreadable)
     except Ambiguous as doubt:
@@ -112,6 +115,10 @@ async def _process_fhir(gate: Gate, raw: RawMessage) -> Outcome:
     patients = [one for one in resources if one.get("resourceType") == "Patient"]
     facts = facts_of(patients, [one for one in resources if one.get("resourceType") != "Patient"])
     return Outcome("stored", "AA", None, raw.id, patient, raw.kind, facts=facts)
+
+
+# What is made of a kept message, by its form.
+_WAYS: dict[str, Callable[[Gate, RawMessage], Awaitable[Outcome]]] = {"hl7v2": _process_hl7, "cda": process_document, "table": process_table}
 
 
 def _on_problem(raw: RawMessage, problem: Problem) -> Outcome:

@@ -16,11 +16,13 @@ import structlog
 
 from kangyun.base import errors
 from kangyun.commons.exchange.actions import Intake
+from kangyun.commons.exchange.decisions.cda.peeking import peek
+from kangyun.commons.exchange.decisions.tables import naming
 from kangyun.commons.exchange.model import Outcome, Reason
 
 log = structlog.get_logger()
 
-KINDS = {".hl7", ".json", ".ndjson"}
+KINDS = {".hl7", ".json", ".ndjson", ".xml", *naming.SUFFIXES}
 _SETTLED_SECONDS = 1.0
 _MESSAGE = re.compile(rb"(?:\A|[\r\n])[\x0b\xef\xbb\xbf]*(?=MSH[^A-Za-z0-9])")
 _ENVELOPES = re.compile(rb"[\r\n](?:FHS|BHS|BTS|FTS)[^\r\n]*")
@@ -88,6 +90,12 @@ class Folder:
         return path.read_bytes() if path.stat().st_size <= self._max_bytes else None
 
     async def _outcomes(self, path: Path, body: bytes) -> list[Outcome]:
+        if path.suffix.lower() in naming.SUFFIXES:
+            sender = naming.sender_in(path.name) or f"folder:{self._path.name}"
+            return [await self._intake.take_file(body, sender, "table", naming.shown(naming.kind_in(path.name)))]
+        if path.suffix.lower() == ".xml":
+            keeper, shown = peek(body)
+            return [await self._intake.take_file(body, keeper, "cda", shown)]
         if path.suffix.lower() != ".hl7":
             return [await self._intake.take_file(body, f"folder:{self._path.name}")]
         return [(await self._intake.take(message)).outcome for message in messages(body)]
