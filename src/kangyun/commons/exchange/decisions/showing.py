@@ -65,7 +65,7 @@ def _parts(text: str, marked: int | None, *, masked: bool) -> tuple[Part, ...]:
     name = text[:3]
     separator = text[3:4] if name == "MSH" else "|"
     fields = text.split(separator) if separator else [text]
-    shown = [_cut(_hidden(one) if masked and name not in _OPEN and number else one) for number, one in enumerate(fields)]
+    shown = [_cut(hidden(one) if masked and name not in _OPEN and number else one) for number, one in enumerate(fields)]
     if marked is None:
         return (Part(separator.join(shown)),)
     # MSH-1 is the separator itself, so MSH's fields stand one place earlier than their numbers.
@@ -77,7 +77,8 @@ def _parts(text: str, marked: int | None, *, masked: bool) -> tuple[Part, ...]:
     return tuple(part for part in (Part(before), Part(shown[place] or " ", marked=True), Part(after)) if part.text)
 
 
-def _hidden(text: str) -> str:
+def hidden(text: str) -> str:
+    """The text with a dot for every sign that could tell something."""
     return _SIGNS.sub("•", text)
 
 

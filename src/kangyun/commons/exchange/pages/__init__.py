@@ -3,9 +3,9 @@
 from starlette.routing import BaseRoute
 
 from kangyun.base import web
-from kangyun.commons.exchange.pages import messages
+from kangyun.commons.exchange.pages import handling, messages, quarantine
 
-_PARTS = (messages,)
+_PARTS = (messages, quarantine, handling)
 
 
 def routes() -> list[BaseRoute]:

@@ -17,13 +17,17 @@ from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import sealing
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.actions.quarantine import replay
+from kangyun.commons.exchange.decisions.editing import text_of
 from kangyun.commons.exchange.decisions.senders import sender_of
-from kangyun.commons.exchange.decisions.showing import show
+from kangyun.commons.exchange.decisions.showing_forms import show_form
 from kangyun.commons.exchange.model import STATES, Reason
+from kangyun.commons.exchange.queries.quarantine import notes
 
 _LIST = "/exchange/messages"
 _READ = "exchange.read"
-_TONES = {"stored": "green", "received": "amber", "quarantined": "red", "duplicate": "plain"}
+_TONES = {"stored": "green", "received": "amber", "quarantined": "red", "duplicate": "plain", "dismissed": "plain"}
+# A person's "never until I say so" in the column of the next try.
+_NEVER = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Row:
     delay: str
     reason: str
     place: str
+    entries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,10 @@ async def _live(request: Request) -> dict[str, Any]:
         )
         counts = await queries.states(connection)
         volumes = await queries.volumes(connection)
-    names = await _names(request, [one.patient for one in found if one.patient])
+    names = await names_of(request, [one.patient for one in found if one.patient])
     language = request.state.language
     return {
-        "rows": [_row(one, names, language) for one in found],
+        "rows": [row_of(one, names, language) for one in found],
         "counts": [(name, counts.get(name, 0)) for name in STATES],
         "total": sum(counts.values()),
         "senders": [_card(volume, language) for volume in volumes],
@@ -87,7 +92,7 @@ async def _live(request: Request) -> dict[str, Any]:
     }
 
 
-async def _names(request: Request, patients: list[str]) -> dict[str, str]:
+async def names_of(request: Request, patients: list[str]) -> dict[str, str]:
     """The names of residents, for those who may read records anyway."""
     handle = request.state.handle
     wanted = sorted(set(patients))
@@ -102,7 +107,8 @@ def _name(patient: dict[str, Any]) -> str:
     return str(names[0].get("text") or names[0].get("family") or "")
 
 
-def _row(one: queries.Listed, names: dict[str, str], language: str) -> Row:
+def row_of(one: queries.Listed, names: dict[str, str], language: str) -> Row:
+    """A message as a list shows it; `names` are those of residents, by id."""
     event = one.kind.replace("^", "-")
     seconds = one.seconds
     return Row(
@@ -116,12 +122,14 @@ def _row(one: queries.Listed, names: dict[str, str], language: str) -> Row:
         patient=one.patient if one.patient in names else None,
         name=names.get(one.patient or "") or None,
         delay="" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s",
-        reason=_told(one.reason, language),
+        reason=told(one.reason, language),
         place=one.reason.place if one.reason else "",
+        entries=one.entries if one.form != "hl7v2" else 0,
     )
 
 
-def _told(reason: Reason | None, language: str) -> str:
+def told(reason: Reason | None, language: str) -> str:
+    """A reason in words."""
     return errors.text(Issue("processing", reason.key, reason.params), language) if reason else ""
 
 
@@ -133,24 +141,39 @@ def _card(volume: queries.Volume, language: str) -> SenderCard:
 
 
 async def message(request: Request) -> Response:
-    """Show one message: where it came from, what became of it, its text with the fault marked."""
-    found = await _found(request)
-    names = await _names(request, [found.patient] if found.patient else [])
-    masked = not request.state.handle.may("exchange.raw")
-    body = None
-    if found.body is not None:
-        body = sealing.opened(request.app.state.services.keys, found.body, found.sealed, found.content_hash)
+    """Show one message: where it came from, what became of it, what people did, its text with the fault marked."""
+    found = await found_in(request)
+    handle, services = request.state.handle, request.app.state.services
+    names = await names_of(request, [found.patient] if found.patient else [])
+    async with services.database.connection() as connection:
+        done = await notes(connection, found.sender_key, found.id)
+    body = opened(request, found)
+    held = found.state in {"quarantined", "received"} and body is not None
+    may_edit = held and found.state == "quarantined" and handle.may("exchange.edit") and handle.may("exchange.raw")
     return web.render(
         request,
         "exchange/message.html",
-        row=_row(found, names, request.state.language),
+        row=row_of(found, names, request.state.language),
         kept=found,
-        raw=show(body, found.reason, masked=masked) if body is not None and found.form == "hl7v2" else None,
-        may_replay=found.state in {"quarantined", "received"} and found.body is not None and request.state.handle.may("exchange.replay"),
+        occurred=clock.instant(found.occurred) if found.occurred else "",
+        raw=show_form(found.form, body, found.reason, masked=not handle.may("exchange.raw")) if body is not None else None,
+        notes=[{"when": clock.instant(one.moment), "actor": one.actor, "act": one.act, "said": one.said} for one in done],
+        stopped=found.next_try is not None and found.next_try.year == _NEVER,
+        may_replay=held and handle.may("exchange.replay"),
+        may_edit=may_edit and text_of(body or b"", found.form) is not None,
+        may_handle=handle.may("exchange.edit"),
     )
 
 
-async def _found(request: Request) -> queries.Kept:
+def opened(request: Request, found: queries.Kept) -> bytes | None:
+    """The bytes of a kept message; raises Problem 503 when this installation's keys do not open them."""
+    if found.body is None:
+        return None
+    return sealing.opened(request.app.state.services.keys, bytes(found.body), found.sealed, bytes(found.content_hash))
+
+
+async def found_in(request: Request) -> queries.Kept:
+    """The message that the address names; raises Problem 404."""
     async with request.app.state.services.database.connection() as connection:
         found = await queries.one(connection, request.path_params["id"])
     if found is None:
@@ -162,7 +185,7 @@ async def try_again(request: Request) -> Response:
     """Handle a quarantined message again, then show what became of it."""
     await web.posted(request)
     services, number = request.app.state.services, request.path_params["id"]
-    await _found(request)
+    await found_in(request)
     await replay(services, number, request.state.handle.actor.name)
     return RedirectResponse(f"{_LIST}/{number}", status_code=303)
 
