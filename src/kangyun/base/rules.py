@@ -110,9 +110,9 @@ def read(path: Path, *, on: date | None = None) -> Rule:
 
 
 def names(package: str) -> list[str]:
-    """The names of all rules of a room, sorted: `load(package, name)` takes each."""
-    root = Path(str(files(package))) / "rules"
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.yaml"))
+    """The names of all rules of a room, those that only the region has among them, sorted: `load(package, name)` takes each."""
+    roots = [Path(str(files(package))) / "rules", *([_region / override_path(package, "")] if _region else [])]
+    return sorted({path.relative_to(root).as_posix() for root in roots for path in root.rglob("*.yaml")})
 
 
 def override_path(package: str, name: str) -> Path:

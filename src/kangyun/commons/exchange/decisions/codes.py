@@ -53,6 +53,8 @@ def _system_of(name: str, sender: Sender) -> str:
         return f"http://terminology.hl7.org/CodeSystem/v2-{table[1]}"
     if _OID.fullmatch(name):
         return f"urn:oid:{name}"
+    if name.startswith(("http://", "https://", "urn:")):
+        return name
     return f"{sender.urn}:codes:{quote(name, safe='')}"
 
 

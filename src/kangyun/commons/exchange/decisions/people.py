@@ -183,6 +183,8 @@ def system_of(authority: list[str], kind: str, sender: Sender) -> str:
     namespace, universal, universal_kind = authority
     if universal_kind in {"ISO", ""} and _OID.fullmatch(universal):
         return f"urn:oid:{universal}"
+    if universal_kind == "URI" and ":" in universal:
+        return universal
     if _UUID.fullmatch(universal):
         return f"urn:uuid:{universal.lower()}"
     named = sender.authorities.get(namespace) or (None if namespace else sender.authorities.get(kind))

@@ -1,0 +1,1 @@
+"""Lines to other systems that we call: MLLP."""

@@ -1,0 +1,19 @@
+"""What follows when the record changes: receivers are told."""
+
+from __future__ import annotations
+
+from kangyun.base.reactions import Change, Reaction
+from kangyun.commons.access import Handle
+from kangyun.commons.exchange.actions import outbound
+from kangyun.commons.exchange.decisions.outbound import receivers, resource_of
+
+
+async def tell(handle: Handle, change: Change) -> None:
+    """Put the change down for those who have asked for it."""
+    await outbound.put(handle, change)
+
+
+def reactions() -> list[Reaction]:
+    """The reactions of this room; none where nobody has asked to be told, so that nobody reads the feed for nothing."""
+    types = {resource_of(name) for one in receivers().values() for name in one.messages}
+    return [Reaction("exchange.tell", listens=types, writes=frozenset(), act=tell)] if types else []
