@@ -57,7 +57,7 @@ async def test_the_rows_of_a_sheet_become_residents_with_what_is_told_of_them(ap
     about = f"subject=Patient/{patients[0]['id']}"
     assert {one["code"]["coding"][0]["code"] for one in await found(services, "Condition", about)} == {"I10", "E14.9"}
     assert len(await found(services, "AllergyIntolerance", f"patient=Patient/{patients[0]['id']}")) == 1
-    assert len(await found(services, "Observation", f"{about}&component-code=http://loinc.org|883-9")) == 1
+    assert len(await found(services, "Observation", f"{about}&code=http://loinc.org|883-9")) == 1
     persons = await found(services, "Person", f"link=Patient/{patients[0]['id']}")
     assert len(persons) == 1
 

@@ -31,6 +31,7 @@ _PHONE_PARTS = re.compile(r"[、,，;；/\s]+(?=\+?\d{5,})")  # noqa: RUF001
 _FORMULA = re.compile(r"=.+|[@+-]\s*[A-Za-z]\w*\s*[(|!].*", re.DOTALL)
 _LATIN_OR_HAN = re.compile(r"[^\W\d_]")
 _TEXT_LIMIT = 4000
+_LONGEST_EMPTY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,17 @@ Converter = Callable[[Cell, Column, Sender], Any]
 
 @lru_cache(maxsize=1)
 def _empty_words() -> frozenset[str]:
-    return frozenset(str(one) for one in rules.load(_PACKAGE, "tables/words.yaml").body["empty"])
+    return frozenset(["", *(str(one) for one in rules.load(_PACKAGE, "tables/words.yaml").body["empty"])])
 
 
 def is_empty(cell: Cell) -> bool:
     """Whether a cell tells nothing: blank, or one of the words that people fill in for nothing."""
-    return cell is None or (isinstance(cell, str) and (not cell or (bare := cell.strip().lower()) == "" or bare in _empty_words()))
+    if cell is None:
+        return True
+    if not isinstance(cell, str):
+        return False
+    # No such word is longer.
+    return cell.isspace() if len(cell) > _LONGEST_EMPTY else cell.strip().lower() in _empty_words()
 
 
 def is_formula(cell: Cell) -> bool:

@@ -17,6 +17,9 @@ from kangyun.commons.exchange.model import Fault, Reason
 
 _NAMESPACE = UUID("2b8e5b0a-4c0e-5f4e-9d51-1115c0de2026")
 
+_REPEATED = {"code", "coded", "several", "flag"}
+_MOST_SEEN = 2000
+
 __all__ = ["Bad", "Fault", "Good", "Reader"]
 
 
@@ -69,20 +72,31 @@ class Reader:
         self._readers = [(place, kind.columns[name], CONVERTERS[kind.columns[name].kind]) for place, name in columns.items()]
         self._places = {name: place for place, name in columns.items()}
         self.defaults: dict[str, Any] = {}
+        # Coded columns say the same few words again and again.
+        self._seen: list[dict[Any, Any] | None] = [{} if column.kind in _REPEATED else None for _, column, _ in self._readers]
 
     def read(self, number: int, row: Row, formulas: frozenset[tuple[int, int]]) -> Good | Bad:
         """The row as drafts, or the first cell that keeps it from being stored."""
         values: dict[str, Any] = dict(self.defaults)
         width = len(row)
-        for place, column, convert in self._readers:
-            if place >= width or is_empty(cell := row[place]):
+        for (place, column, convert), seen in zip(self._readers, self._seen, strict=True):
+            if place >= width:
+                continue
+            cell = row[place]
+            if seen is not None and cell in seen and not formulas:
+                _take(values, column, seen[cell])
+                continue
+            if is_empty(cell):
                 continue
             if is_formula(cell) or (formulas and (number, place) in formulas):
                 return Bad(number, place, Reason("exchange.formula"))
             try:
-                _take(values, column, convert(cell, column, self._sender))
+                found = convert(cell, column, self._sender)
             except Fault as fault:
                 return Bad(number, place, Reason(fault.key, "", fault.params, fault.code))
+            _take(values, column, found)
+            if seen is not None and len(seen) < _MOST_SEEN:
+                seen[cell] = found
         return self._judged(number, values)
 
     def _judged(self, number: int, values: dict[str, Any]) -> Good | Bad:

@@ -32,6 +32,7 @@ class Table:
     sender: Sender
     reader: Reader
     twice: frozenset[str]
+    told: tuple[int, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -76,12 +77,16 @@ class Table:
         return found.when if numbers[key] == 1 else f"{found.when}|{numbers[key]}"
 
     def _is_row(self, row: Row) -> bool:
-        filled = [cell for cell in row if not is_empty(cell)]
-        if not filled or _is_total(filled[0]) or [plain(cell) for cell in row] == [plain(one) for one in self.header.labels]:
+        told = any(at < len(row) and not is_empty(row[at]) for at in self.told)
+        if not told and sum(not is_empty(cell) for cell in row) <= _FEW_CELLS:
+            # A note below the table fills a cell or two, none of which is a name's.
             return False
-        told = (row[at] for at, name in self.header.columns.items() if name in {"name", "id_number", "record_number"} and at < len(row))
-        # A note below the table fills a cell or two, none of which is a name's; a name alone is a faulty row.
-        return len(filled) > _FEW_CELLS or any(not is_empty(cell) for cell in told)
+        return not _is_total(next((cell for cell in row if not is_empty(cell)), None)) and not self._is_header_again(row)
+
+    def _is_header_again(self, row: Row) -> bool:
+        """Printed sheets repeat their header on every page."""
+        labels = self.header.labels
+        return sum(cell == label for cell, label in zip(row, labels, strict=False) if label) * 2 > len(self.header.columns)
 
     def _shifted(self, number: int, row: Row) -> Bad | None:
         """Cells beyond the last column mean that this row slipped; a number that two people have is nobody's."""
@@ -103,7 +108,8 @@ def open_table(grid: Grid, sender: Sender, today: str, *, kind: str = "", hint: 
     reference = {"reference": f"Organization/{organization_id(sender)}", "display": sender.name}
     reader = Reader(header.kind, header.columns, sender, reference, today)
     reader.defaults = _told_by_title(header)
-    return Table(grid, header, sender, reader, _numbers_of_two(grid, header))
+    told = tuple(at for at, name in header.columns.items() if name in {"name", "id_number", "record_number"})
+    return Table(grid, header, sender, reader, _numbers_of_two(grid, header), told)
 
 
 def organization_id(sender: Sender) -> str:

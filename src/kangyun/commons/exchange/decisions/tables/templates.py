@@ -1,6 +1,6 @@
 """Templates of resources in rules/tables: what has places to fill, and none of them filled, is left out.
 
-`$name` stands for the value of a column, `$subject` for the resident, `$sender` for the organisation, `$@seed` for another
+`$name` stands for the value of a column, `$name.coding` for the first Coding of a concept, `$subject` for the resident, `$sender` for the organisation, `$@seed` for another
 resource of the same row, `$item` for one value of the list that `each` names. `{each: name, of: ...}` makes a list.
 """
 
@@ -17,13 +17,17 @@ def compiled(template: Any) -> Fill:
     if not _has_places(template):
         return lambda _values: template
     if isinstance(template, str):
-        key = template[1:]
-        return lambda values: values.get(key)
+        key, _, part = template[1:].partition(".")
+        return (lambda values: _coding(values.get(key))) if part else (lambda values: values.get(key))
     if isinstance(template, dict) and template.keys() == {"each", "of"}:
         return _each(str(template["each"]), compiled(template["of"]))
     if isinstance(template, dict):
         return _mapping({str(key): value for key, value in template.items()})
     return _sequence(list(template))
+
+
+def _coding(concept: Any) -> Any:
+    return concept["coding"][0] if concept else None
 
 
 def _each(name: str, make: Fill) -> Fill:
