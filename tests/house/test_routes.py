@@ -15,7 +15,7 @@ from tests.house.house import assert_kept
 # What anybody may see without being known: whether the platform lives, static files, what the API can do.
 PUBLIC = {
     "/health/live", "/health/ready", "/static/{digest}/{name:path}", "/preferences", "/offline", "/favicon.ico", "/service-worker.js",
-    "/fhir/metadata", "/", "/card/keys",
+    "/fhir/metadata", "/", "/card/keys", "/resident/pass",
 }
 
 

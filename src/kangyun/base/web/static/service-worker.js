@@ -1,4 +1,4 @@
-// Keeps only the offline page and its looks; nothing about anybody is ever stored by it.
+// Keeps the offline page, its looks, and pages that say so themselves (x-kept-offline); nothing about anybody is ever stored by it.
 const shelf = "kangyun-offline";
 const files = ["/offline", /* FILES */];
 
@@ -10,10 +10,19 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
+const kept = (request) => caches.match(request, { ignoreSearch: true, ignoreVary: true });
+
+async function fresh(request) {
+  const answer = await fetch(request);
+  if (answer.ok && answer.headers.has("x-kept-offline")) (await caches.open(shelf)).put(request, answer.clone());
+  return answer;
+}
+
 self.addEventListener("fetch", (event) => {
-  if (event.request.mode === "navigate") {
-    event.respondWith(fetch(event.request).catch(() => caches.match("/offline")));
-  } else if (new URL(event.request.url).pathname.startsWith("/static/")) {
-    event.respondWith(fetch(event.request).catch(() => caches.match(event.request)));
+  const { request } = event;
+  if (request.mode === "navigate") {
+    event.respondWith(fresh(request).catch(async () => (await kept(request)) ?? caches.match("/offline")));
+  } else if (new URL(request.url).pathname.startsWith("/static/")) {
+    event.respondWith(fetch(request).catch(() => kept(request)));
   }
 });

@@ -60,6 +60,11 @@ class Cards:
         good = [one for one in await self.of(patient_id) if one.state not in {"joined", "ended"} and not one.over]
         return good[0] if good else None
 
+    @staticmethod
+    def allowed(card: Card, by: By) -> list[str]:
+        """What the resident or a clerk may do with a card in its present state."""
+        return deciding.may_follow(card.state, by)
+
     async def person(self, patient_id: str) -> dict[str, Any]:
         """The golden record of a Patient, or the Patient while it was not placed; raises Problem 404."""
         person = await reading.person_or_patient(self.handle, patient_id)
@@ -70,6 +75,14 @@ class Cards:
     async def uses(self, cards: Sequence[Card], limit: int = 50) -> list[Use]:
         """What the cards were used for, newest first."""
         return await reading.uses(self.handle, cards, limit)
+
+    async def use_of(self, card: Card, expires: datetime) -> Use | None:
+        """What the dynamic code that ends at this moment was used for; None while it was not."""
+        return await reading.use_of(self.handle, card, f"d{int(expires.timestamp())}")
+
+    async def find(self, text: str) -> list[dict[str, Any]]:
+        """Patients by the beginning of a name or by a whole number, each person once."""
+        return await reading.find_people(self.handle, text)
 
     async def events(self, cards: Sequence[Card], limit: int = 50) -> list[Event]:
         """What was done to the cards and which readings were refused, newest first."""
@@ -152,7 +165,7 @@ class Cards:
                 # Two phones of a family may ask in the same second; the code of one second exists once.
                 if await connection.fetchval(sql.show, card.resident, card.patient, ends):
                     break
-                ends += _SECOND
+                ends -= _SECOND
         block = deciding.expiry_block(self.keys.block(PROTECT_KEY), ends)
         return Shown(deciding.code_text("dynamic", card.number, limits, block), ends)
 

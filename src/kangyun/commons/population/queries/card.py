@@ -123,6 +123,13 @@ async def uses(handle: Handle, cards: Sequence[Card], limit: int = _MOST) -> lis
     return [Use(**row) for row in rows]
 
 
+async def use_of(handle: Handle, card: Card, mark: str) -> Use | None:
+    """The use that a code was good for."""
+    async with handle.connection() as connection:
+        row = await connection.fetchrow(sql.use_of, card.resident, card.patient, mark)
+    return Use(**row) if row else None
+
+
 async def events(handle: Handle, cards: Sequence[Card], limit: int = _MOST) -> list[Event]:
     """What was done to the cards and which readings were refused, newest first."""
     async with handle.connection() as connection:

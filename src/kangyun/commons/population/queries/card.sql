@@ -64,6 +64,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNIN
 SELECT id, moment, way, step, terminal, channel, actor FROM card_use
 WHERE resident = ANY($1::bigint[]) AND patient = ANY($2::text[]) ORDER BY moment DESC, id DESC LIMIT $3;
 
+-- name: use_of
+SELECT id, moment, way, step, terminal, channel, actor FROM card_use WHERE resident = $1 AND patient = $2 AND mark = $3;
+
 -- name: event
 INSERT INTO card_event (resident, patient, moment, event, actor, terminal) VALUES ($1, $2, $3, $4, $5, $6);
 

@@ -14,11 +14,19 @@ from kangyun.commons.population.decisions.card.algorithm import (
 from kangyun.commons.population.decisions.card.codes import Code, check_example, code_text, parse_code
 from kangyun.commons.population.decisions.card.pins import is_right, is_weak, scrambled
 from kangyun.commons.population.decisions.card.states import may_follow, next_state
-from kangyun.commons.population.decisions.card.terms import Terms, channels, relations, steps, terms
+from kangyun.commons.population.decisions.card.terms import (
+    Terms,
+    Titles,
+    card_titles,
+    channels,
+    relations,
+    steps,
+    terms,
+)
 from kangyun.commons.population.decisions.card.tokens import Claims, parse_token, signed_text, unsigned_text
 
 __all__ = [
-    "CARD_SYSTEM", "Claims", "Code", "Holder", "Numbers", "Terms", "channels", "check_example", "code_text", "expiry_block", "expiry_of",
+    "CARD_SYSTEM", "Claims", "Code", "Holder", "Numbers", "Terms", "Titles", "card_titles", "channels", "check_example", "code_text", "expiry_block", "expiry_of",
     "holder_of", "is_document", "is_right", "is_weak", "legal_name", "may_follow", "next_state", "numbers_of", "parse_code", "parse_token", "relations", "scrambled", "signed_text", "steps",
     "terms", "unsigned_text",
 ]

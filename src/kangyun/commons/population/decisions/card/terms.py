@@ -26,6 +26,20 @@ class Terms:
     stranger_days: int
 
 
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """What the codes of a use are called: title in zh and en by code."""
+
+    steps: Mapping[str, Mapping[str, Any]]
+    channels: Mapping[str, Mapping[str, Any]]
+    relations: Mapping[str, Mapping[str, Any]]
+
+
+def card_titles() -> Titles:
+    """The titles of all codes."""
+    return Titles(steps(), channels(), relations())
+
+
 def terms() -> Terms:
     """The terms in force today."""
     return Terms(**rules.load(_PACKAGE, "card.yaml").map)
