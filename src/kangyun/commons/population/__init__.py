@@ -14,6 +14,7 @@ from kangyun.commons.population.actions import (
     register,
     turn,
 )
+from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.decisions import (
     is_credit_code,
     is_id_number,
@@ -21,11 +22,14 @@ from kangyun.commons.population.decisions import (
     normal_id_number,
     telling,
 )
+from kangyun.commons.population.decisions.card import card_titles, legal_name
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arrival, Identity
 from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
+from kangyun.commons.population.queries.card import Card
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Identity", "Registration", "beside", "identify", "identities",
-    "is_credit_code", "is_id_number", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Registration", "beside", "card_titles",
+    "identify", "identities",
+    "is_credit_code", "is_id_number", "legal_name", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
     "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "telling", "turn",
 ]
