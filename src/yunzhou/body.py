@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import date, datetime
+from functools import cache, lru_cache
 from random import Random
+from statistics import NormalDist
 from typing import cast
 
 from yunzhou import chance, illness, laboratory
@@ -19,22 +20,56 @@ Effects = dict[str, tuple[float, float]]
 Drawn = dict[str, float]
 
 
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time and what it means for a body: age, how wintry it is (1 in the middle of winter, -1 of summer), the illnesses."""
+
+    at: datetime
+    day: date
+    age: float
+    winter: float
+    courses: list[Course]
+
+
+@cache
+def _odd_number(key: str) -> int:
+    """Return a large odd number for an item, so that a person's lots of different items are independent."""
+    return Random(f"lot/{key}").getrandbits(64) | 1
+
+
 class Body:
     """The body of a person: `level` is the truth of a day, `measure` what the laboratory prints."""
 
     def __init__(self, seed: int, person: Person) -> None:
         self.person = person
         self.courses: tuple[Course, ...] = illness.courses(seed, person)
-        rng = chance.stream(seed, "body", person.key)
-        self._lots = {key: chance.bounded(rng, 0, 1) for key in laboratory.catalogue().items}
+        self._seed = chance.stream(seed, "body", person.key).getrandbits(64)
+        self._lots: dict[str, float] = {}
+        self._moment: Moment | None = None
 
     def active(self, at: datetime) -> list[Course]:
         """Return the chronic illnesses of that day."""
         return [course for course in self.courses if course.onset <= at.date()]
 
     def lot(self, key: str) -> float:
-        """Return where this person stands among the healthy, in spreads."""
-        return self._lots[key]
+        """Return where this person stands among the healthy, in spreads; drawn when it is first asked for."""
+        found = self._lots.get(key)
+        if found is None:
+            share = (self._seed * _odd_number(key) % 2**64 + 0.5) / 2**64
+            found = self._lots[key] = max(-2.5, min(2.5, NORMAL.inv_cdf(share)))
+        return found
+
+    def moment(self, at: datetime) -> Moment:
+        """Return what does not change between the items of one sample."""
+        if self._moment is None or self._moment.at is not at:
+            day = at.date()
+            winter = math.cos((day.toordinal() - date(day.year, 1, 1).toordinal() - 14) / 365.25 * 2 * math.pi)
+            courses = [course for course in self.courses if course.onset <= day]
+            self._moment = Moment(at, day, self.person.age(day), winter, courses)
+        return self._moment
 
     def level(self, key: str, at: datetime) -> float:
         """Return the level of an item without the noise of the day."""
@@ -43,15 +78,17 @@ class Body:
 
     def rise(self, key: str, at: datetime) -> float:
         """Return what the chronic illnesses add to an item."""
-        return sum(course.rise(key, at.date()) for course in self.courses)
+        moment = self.moment(at)
+        return sum([course.rise(key, moment.day) for course in moment.courses]) if moment.courses else 0.0
 
     def _healthy(self, item: Item, key: str, at: datetime) -> float:
-        age = self.person.age(at.date())
-        women = item.women if self.person.sex == "female" and age >= 14 else 0.0
-        children = item.children * max(0.0, 1 - age / 16)
-        aging = item.aging * (max(age, 18.0) - 40) if age >= 18 else 0.0
-        winter = item.season * math.cos((at.timetuple().tm_yday - 15) / 365.25 * 2 * math.pi)
-        return item.mean + women + children + aging + winter + self._lots[key] * item.spread
+        moment = self.moment(at)
+        level = item.mean + item.season * moment.winter + self.lot(key) * item.spread
+        if moment.age >= 14 and self.person.sex == "female":
+            level += item.women
+        if moment.age < 16:
+            level += item.children * (1 - moment.age / 16)
+        return level + item.aging * (moment.age - 40) if moment.age >= 18 else level
 
     def measure(self, keys: Iterable[str], at: datetime, rng: Random, effects: Effects) -> list[Result]:
         """Measure items of one sample; `effects` are those of an acute illness, as mean and spread."""
@@ -61,7 +98,7 @@ class Body:
 
     def _one(self, key: str, at: datetime, rng: Random, effects: Effects, drawn: Drawn) -> Result | None:
         item = laboratory.catalogue().items[key]
-        age = self.person.age(at.date())
+        age = self.moment(at).age
         if age < item.from_age:
             return None
         if item.words:

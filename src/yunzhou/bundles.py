@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import msgspec
 
 from yunzhou import fhir, observations, truth
@@ -43,7 +46,7 @@ def township_visit(visit: Visit, card: Card, allergies: list[Allergen], known: l
         bundle.add(resource, urn(house.system("allergy")), f"{card.record}-{allergen.code}")
         facts.append(truth.allergy(visit.person, allergen))
     _vaccinate(bundle, visit, subject, encounter, facts)
-    return _message(bundle, visit, visit.number, visit.kind, facts)
+    return _message(bundle, visit, visit.number, visit.kind, facts, partial(truth.of_visit, visit))
 
 
 def _prescribe(bundle: Bundle, visit: Visit, subject: str, encounter: str) -> list[Fact]:
@@ -56,7 +59,6 @@ def _prescribe(bundle: Bundle, visit: Visit, subject: str, encounter: str) -> li
 
 def _measure(bundle: Bundle, visit: Visit, subject: str, encounter: str, facts: list[Fact]) -> None:
     for report in visit.reports:
-        facts += truth.results(visit, report)
         for number, observation in observations.of_report(visit, report, subject, encounter):
             bundle.add(observation, urn(visit.institution.system("report")), number)
     if visit.kind == "checkup":
@@ -74,6 +76,8 @@ def _vaccinate(bundle: Bundle, visit: Visit, subject: str, encounter: str, facts
         facts.append(truth.immunisation(visit, dose, number))
 
 
-def _message(bundle: Bundle, visit: Visit, name: str, kind: str, facts: list[Fact]) -> Message:
+def _message(
+    bundle: Bundle, visit: Visit, name: str, kind: str, facts: list[Fact], results: Callable[[], list[Fact]] | None = None
+) -> Message:
     body = ENCODER.encode(bundle.json())
-    return Message(name, visit.institution.key, "fhir", visit.end, visit.person.household, body, kind, facts=facts)
+    return Message(name, visit.institution.key, "fhir", visit.end, visit.person.household, body, kind, facts=facts, results=results)

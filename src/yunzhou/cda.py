@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 from yunzhou import cda_parts, truth
 from yunzhou.cards import Card
@@ -22,16 +23,16 @@ def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tup
     """Yield the documents of a visit: a summary, a check-up or an immunisation, and the follow-ups of chronic illnesses."""
     kind = visit.kind if visit.kind in {"checkup", "immunisation"} else "summary"
     facts: list[Fact] = [truth.resident(card, known), truth.visit(visit, "finished"), *truth.diagnoses(visit)]
-    for report in visit.reports:
-        facts += truth.results(visit, report)
-    yield _document(kind, visit, card, cda_parts.body(visit, allergies), facts)
+    yield _document(kind, visit, card, cda_parts.body(visit, allergies), facts, partial(truth.of_visit, visit))
     for diagnosis in visit.diagnoses:
         followed = book().followed.get(diagnosis.code) if diagnosis.chronic else None
         if followed and kind == "summary":
             yield _document(followed, visit, card, cda_parts.follow_up(visit), [])
 
 
-def _document(kind: str, visit: Visit, card: Card, body: str, facts: list[Fact]) -> Message:
+def _document(
+    kind: str, visit: Visit, card: Card, body: str, facts: list[Fact], results: Callable[[], list[Fact]] | None = None
+) -> Message:
     number = visit.number + {"summary": "Z", "checkup": "J", "immunisation": "Y", "hypertension": "G", "diabetes": "N"}[kind]
     form = book().kinds[kind]
     document = "".join((
@@ -41,7 +42,7 @@ def _document(kind: str, visit: Visit, card: Card, body: str, facts: list[Fact])
         _visit(visit), f"<component><structuredBody>{body}</structuredBody></component></ClinicalDocument>",
     ))  # fmt: skip
     return Message(number, visit.institution.key, "cda", visit.end, visit.person.household, document.encode(),
-                   f"CDA {form.code}", facts=facts)  # fmt: skip
+                   f"CDA {form.code}", facts=facts, results=results)  # fmt: skip
 
 
 def _opening(form: Kind, number: str, visit: Visit) -> str:

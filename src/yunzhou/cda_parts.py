@@ -9,7 +9,7 @@ from html import escape
 
 from msgspec import Struct
 
-from yunzhou import assumptions, laboratory
+from yunzhou import assumptions, hl7, laboratory
 from yunzhou.institutions import Institution
 from yunzhou.laboratory import Result
 from yunzhou.plans import CHINA, Diagnosis
@@ -47,7 +47,7 @@ def book() -> Documents:
 
 def stamp(at: datetime) -> str:
     """Return a time to the second in China time, without a zone as most documents have it."""
-    return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S")
+    return hl7.plain_time(at)
 
 
 def text(value: str) -> str:

@@ -9,10 +9,11 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from yunzhou import region
+from yunzhou import faults, region
 from yunzhou.city import City, midnight, window
 from yunzhou.generate import generate
 from yunzhou.plans import CHINA
@@ -30,6 +31,7 @@ class Arguments(argparse.Namespace):
     years: int
     until: datetime
     faults: float
+    demand: float
     mllp: tuple[str, int]
     fhir: str
     token: str
@@ -54,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     given = ["region", *given] if given and given[0].startswith("--") and given[0] not in {"--help", "--version"} else given
     arguments = _parser().parse_args(given, namespace=Arguments())
     since = window(arguments.years, arguments.until, arguments.faults)
-    city = City(arguments.seed, arguments.residents, since, arguments.villages)
+    city = City(arguments.seed, arguments.residents, replace(since, demand=arguments.demand), arguments.villages)
     if arguments.command == "region":
         return _region(city, arguments)
     if arguments.command == "generate":
@@ -125,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _whole_region(command: argparse.ArgumentParser) -> None:
     _city(command, "--population", "--residents")
-    command.set_defaults(years=1, until=_last_new_year())
+    command.set_defaults(years=1, until=_last_new_year(), demand=faults.habits().demand)
     command.add_argument("--out", type=Path, default=Path("yunzhou-region"), metavar="DIR", help="folder to write to")
     command.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     command.add_argument("--registrations", type=Path, metavar="FILE",
@@ -145,6 +147,7 @@ def _city(command: argparse.ArgumentParser, *names: str) -> None:
     command.add_argument("--until", type=_day, default=midnight(datetime.now(CHINA)), metavar="YYYY-MM-DD",
                          help="end of the history (default: today)")  # fmt: skip
     command.add_argument("--villages", type=int, default=0, help="village clinics (default: by the number of people)")
+    command.add_argument("--demand", type=float, default=1.0, help="share of the visits that reach the systems")
     command.add_argument("--faults", type=float, default=1.0, help="factor on the share of wrong messages; 0: none")
 
 

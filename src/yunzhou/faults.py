@@ -42,6 +42,7 @@ class Habits(Struct, frozen=True):
 
     faults: Faults
     duplicates: Duplicates
+    demand: float
     cancelled: Cancelled
 
 

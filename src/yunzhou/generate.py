@@ -28,7 +28,7 @@ def generate(city: City, folder: Path) -> dict[str, int]:
             else:
                 _write(message, folder, sum(counts.values()))
             messages.write(msgspec.json.encode(_line(message)) + b"\n")
-            truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.facts, message.fact()])
+            truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.every_fact(), message.fact()])
     for sheet in sheets.of(rows, "1"):
         (folder / "sheets" / sheet.name).write_bytes(sheet.body)
     return counts

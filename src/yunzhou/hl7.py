@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache, lru_cache
 
-from yunzhou.institutions import Institution
+from yunzhou.institutions import Institution, institution
 from yunzhou.plans import CHINA
 
 SEPARATORS = "^~\\&"
@@ -19,34 +20,51 @@ def escape(text: str) -> str:
 
 
 def segment(name: str, fields: dict[int, str]) -> str:
-    """Return a segment from its field numbers; empty fields at the end are left out."""
-    last = max((number for number, text in fields.items() if text), default=0)
-    return "|".join([name, *(fields.get(number, "") for number in range(1, last + 1))])
+    """Return a segment from its field numbers, which must ascend; empty fields at the end are left out."""
+    written, last = name, 0
+    for number, text in fields.items():
+        if text:
+            written += BARS[number - last] + text
+            last = number
+    return written
+
+
+BARS = ["|" * number for number in range(64)]
 
 
 def components(*parts: str) -> str:
     """Join escaped components; empty ones at the end are left out."""
-    return "^".join(escape(part) for part in parts).rstrip("^")
+    return "^".join([part if part.isalnum() else part.translate(_ESCAPES) for part in parts]).rstrip("^")
 
 
 def stamp(at: datetime, house: Institution) -> str:
     """Return a time to the second; a hospital without the habit of zones leaves China time unsaid."""
-    text = at.astimezone(CHINA).strftime("%Y%m%d%H%M%S")
+    text = plain_time(at)
     return text + "+0800" if house.habits.zone else text
+
+
+@lru_cache(maxsize=8192)
+def plain_time(at: datetime) -> str:
+    """Return a time in China as YYYYMMDDHHMMSS."""
+    text = (at if at.tzinfo is CHINA else at.astimezone(CHINA)).isoformat()
+    return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:19]}"
 
 
 def header(house: Institution, event: str, control: str, at: datetime, application: str) -> str:
     """Return the MSH segment; `event` is like ADT^A04."""
+    kind, rest = _header(house.key, event)
+    return f"MSH|{SEPARATORS}|{application}|{house.mnemonic}|KANGYUN|YUNZHOU|{stamp(at, house)}||{kind}|{control}|P|{rest}"
+
+
+@cache
+def _header(key: int, event: str) -> tuple[str, str]:
+    """Return MSH-9 and what stands from MSH-12 on: version, acknowledgements, country, characters."""
+    house = institution(key)
     kind, code = event.split("^")
-    structure = STRUCTURES.get(code, f"{kind}_{code}")
     modern = house.version >= "2.5"
-    fields = {
-        2: application, 3: house.mnemonic, 4: "KANGYUN", 5: "YUNZHOU", 6: stamp(at, house),
-        8: f"{event}^{structure}" if modern else event, 9: control, 10: "P", 11: house.version,
-        14: "AL" if modern else "", 15: "NE" if modern else "", 16: "CHN" if modern else "", 17: house.charset,
-    }  # fmt: skip
-    # MSH-1 is the separator itself, so the numbers here are one less than the standard's.
-    return segment("MSH", {1: SEPARATORS, **fields})
+    name = f"{event}^{STRUCTURES.get(code, f'{kind}_{code}')}" if modern else event
+    rest = [house.version, "", "", *(["AL", "NE", "CHN"] if modern else ["", "", ""]), house.charset]
+    return name, "|".join(rest).rstrip("|")
 
 
 STRUCTURES = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from yunzhou import chance, documents, hl7, truth
 from yunzhou.cards import Card
@@ -26,6 +27,7 @@ class Hospital:
 
     def message(
         self, event: str, control: str, at: datetime, card: Card, segments: list[str], *, facts: list[Fact] | None = None,
+        results: Callable[[], list[Fact]] | None = None,
     ) -> Message:  # fmt: skip
         """Join a message: MSH, EVN (for ADT), PID and the given segments."""
         kind, code = event.split("^")
@@ -34,7 +36,8 @@ class Hospital:
         if kind == "ADT":
             first.append(self.pen.event(code, at))
         body = hl7.encode([*first, self.pen.patient(card), *segments], self.house)
-        return Message(control, self.house.key, "mllp", at, card.person.household, body, event, facts=facts or [])
+        return Message(control, self.house.key, "mllp", at, card.person.household, body, event, facts=facts or [],
+                       results=results)  # fmt: skip
 
     def registered(self, card: Card, at: datetime, known: list[tuple[str, str]]) -> Message:
         """Return A28: the first registration. `known` are the record numbers of the resident so far."""
@@ -118,12 +121,13 @@ class Hospital:
 
     def reported(self, visit: Visit, card: Card, report: Report) -> Message:
         """Return ORU with the results of one panel."""
-        rng = chance.stream("arrows", report.number)
-        arrows = rng.random() < self.house.habits.arrows
+        share = self.house.habits.arrows
+        arrows = share > 0 and chance.stream("arrows", report.number).random() < share
         results = [self.pen.result(number, result, arrows=arrows) for number, result in enumerate(report.results, 1)]
         request = self.pen.request(visit, report.number, self.pen.panel(report), report.collected, report.issued)
         segments = [self.pen.visit(visit), *request, *results]
-        return self.message("ORU^R01", report.number, report.issued, card, segments, facts=truth.results(visit, report))
+        return self.message("ORU^R01", report.number, report.issued, card, segments,
+                            results=partial(truth.results, visit, report))  # fmt: skip
 
     def _summary(self, visit: Visit, card: Card, at: datetime) -> Message:
         """Return ORU with the discharge summary: its lines as text and the page as PDF."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from random import Random
 
 from msgspec import Struct
 
@@ -139,17 +140,22 @@ def catalogue() -> Illnesses:
     return assumptions.read("illnesses.yaml", Illnesses)
 
 
+@cache
+def _line(key: str) -> list[tuple[float, float]]:
+    return [(0, 0.0), *next(one.prevalence for one in catalogue().chronic if one.key == key)]
+
+
 def courses(seed: int, person: Person) -> tuple[Course, ...]:
     """Return the chronic illnesses that a person has or will have, earliest first."""
-    found = [_course(seed, person, illness) for illness in catalogue().chronic]
+    rng = chance.stream(seed, "illness", person.key)
+    found = [_course(rng, person, illness) for illness in catalogue().chronic]
     return tuple(sorted((course for course in found if course), key=lambda course: course.onset))
 
 
-def _course(seed: int, person: Person, illness: Chronic) -> Course | None:
-    rng = chance.stream(seed, "illness", person.key, illness.key)
+def _course(rng: Random, person: Person, illness: Chronic) -> Course | None:
     lot = rng.random() / (illness.women if person.sex == "female" else 1.0)
     # The first point is the youngest age: whoever is below its share falls ill at about that age.
-    age = chance.crossing([(0, 0.0), *illness.prevalence], lot)
+    age = chance.crossing(_line(illness.key), lot)
     if age is None or age < 18:
         return None
     onset = person.birth + timedelta(days=int(age * 365.25) + rng.randrange(200))

@@ -120,11 +120,18 @@ def flag(item: Item, value: float, within: Range) -> str:
 
 def result(key: str, value: float, sex: str, age: float, at: datetime) -> Result:
     """Print a measured value as the laboratory does and flag what was printed."""
+    item, within, low, high = _printed_reference(key, sex, int(age))
+    printed = _print(value, item.digits)
+    return Result(key, printed, True, item.unit, low, high, flag(item, float(printed), within), at)
+
+
+@cache
+def _printed_reference(key: str, sex: str, age: int) -> tuple[Item, Range, str, str]:
+    """Return an item with the range of somebody of so many whole years, and how its ends are printed."""
     item = catalogue().items[key]
     within = reference(item, sex, age)
-    printed = _print(value, item.digits)
     low, high = (_print(bound, item.digits) if bound is not None else "" for bound in (within.low, within.high))
-    return Result(key, printed, True, item.unit, low, high, flag(item, float(printed), within), at)
+    return item, within, low, high
 
 
 def finding(key: str, word: str, at: datetime) -> Result:

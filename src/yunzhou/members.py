@@ -125,6 +125,7 @@ class Members:
         person = Person(
             self.number, len(self.people) + 1, role, name, sex, birth, number, self.ethnicity,
             _profession(self.rng, birth, sex), mother, 0, death,
+            key=f"{self.number:07d}{len(self.people) + 1}",
         )  # fmt: skip
         self.people.append(person)
         return person

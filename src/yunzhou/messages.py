@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,7 @@ class Message:
     """A message. `id` is the control id (HL7) or the bundle's own name; `body` the bytes as they travel.
 
     `expected` is stored, or refused for messages that are wrong on purpose, with the `reason`. A message may not be sent
-    before the earlier messages of its `household` were answered.
+    before the earlier messages of its `household` were answered. `results` makes the facts of its results when they are wanted.
     """
 
     id: str
@@ -26,6 +27,11 @@ class Message:
     expected: str = "stored"
     reason: str = ""
     facts: list[Fact] = field(default_factory=list)
+    results: Callable[[], list[Fact]] | None = None
+
+    def every_fact(self) -> list[Fact]:
+        """Return all facts that the message carries, those of its results included."""
+        return [*self.facts, *(self.results() if self.results else [])]
 
     def fact(self) -> Fact:
         """Return the fact of the message itself."""

@@ -17,7 +17,8 @@ WIDOWED = frozenset({"grandmother", "grandfather", "elder"})
 class Person:
     """A resident. `member` numbers the people of a household from 1; `mother` is her member number, 0 if she lives elsewhere.
 
-    `joined` is the day on which somebody moved in by marriage, `wed` the wedding day, `renames` later names with their days.
+    `joined` is the day on which somebody moved in by marriage, `wed` the wedding day, `renames` later names with their days, `key` the name
+    of the person in the truth file: the number of the household and the member.
     """
 
     household: int
@@ -35,11 +36,7 @@ class Person:
     joined: date | None = None
     wed: date | None = None
     renames: tuple[tuple[date, Name], ...] = ()
-
-    @property
-    def key(self) -> str:
-        """The name of this person in the truth file."""
-        return f"{self.household:07d}{self.member}"
+    key: str = ""
 
     def marriage(self, on: date) -> str:
         """Say whether married, single or widowed on a day."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from random import Random
 
@@ -18,6 +18,7 @@ from yunzhou.places import Settlement
 from yunzhou.vaccines import Due, due
 
 CHINA = timezone(timedelta(hours=8))
+MONTHS = range(1, 13)
 NEVER = date(2999, 1, 1)
 Drugs = tuple[tuple[str, float], ...]
 
@@ -59,8 +60,8 @@ class Year:
         self.person: Person = body.person
         self.rng = rng or chance.stream(seed, "year", self.person.key, year)
 
-    def plans(self) -> list[Plan]:
-        """Return the plans in order of time, without those that fall into another stay."""
+    def plans(self, demand: float = 1.0) -> list[Plan]:
+        """Return the plans in order of time, without those that fall into another stay; `demand` is the share that takes place."""
         found = [
             *self._chronic(),
             *self._acute(),
@@ -75,6 +76,8 @@ class Year:
         # Nobody but the maternity ward sees a child before it is registered with its own ID number.
         known = datetime.combine(self.person.birth, datetime.min.time(), CHINA) + timedelta(days=32)
         wanted = [plan for plan in found if there <= plan.start < gone and (plan.start >= known or plan.cares == "birth")]
+        if demand < 1:
+            wanted = [plan for plan in wanted if plan.place or self.rng.random() < demand]
         return list(_apart(iter(sorted(wanted, key=lambda plan: plan.start))))
 
     def _day(self, month: int | None = None) -> date:
@@ -105,16 +108,14 @@ class Year:
                     panels, {}, tuple(drugs.items()))  # fmt: skip
 
     def _acute(self) -> Iterator[Plan]:
-        for sickness in illness.catalogue().acute:
-            age = self.person.age(date(self.year, 7, 1))
-            rate = sickness.rate * _factor(sickness.ages, age)
-            rate *= sickness.women if self.person.sex == "female" else 1.0
-            for _ in range(chance.count(self.rng, rate)):
-                yield self.episode(sickness, age)
+        age = self.person.age(date(self.year, 7, 1))
+        sicknesses, heights = _sicknesses(max(0, int(age)), self.person.sex)
+        for _ in range(chance.count(self.rng, heights[-1])):
+            yield self.episode(self.rng.choices(sicknesses, cum_weights=heights)[0], age)
 
     def episode(self, sickness: Acute, age: float) -> Plan:
         """Plan the visit or stay of an acute illness in its season."""
-        month = chance.weighted(self.rng, list(zip(range(1, 13), sickness.months, strict=True)))
+        month = self.rng.choices(MONTHS, sickness.months)[0]
         day = self._day(month)
         admitted, urgent = self.rng.random() < sickness.admitted, self.rng.random() < sickness.emergency
         kind = "inpatient" if admitted else "emergency" if urgent else "outpatient"
@@ -237,6 +238,14 @@ def _ladder(home: Settlement, *, wards: bool, cares: str) -> tuple[list[int], li
     able = [(key, share) for key, share in zip(steps, shares, strict=True)
             if key and share and institutions.institution(key).department(cares)]  # fmt: skip
     return [key for key, _ in able], list(accumulate(share for _, share in able))
+
+
+@cache
+def _sicknesses(age: int, sex: str) -> tuple[list[Acute], list[float]]:
+    """Return the acute illnesses with the sum of their yearly rates at an age up to each."""
+    found = illness.catalogue().acute
+    rates = [one.rate * _factor(one.ages, age) * (one.women if sex == "female" else 1.0) for one in found]
+    return found, list(accumulate(rates))
 
 
 def _factor(ages: list[tuple[float, float]], age: float) -> float:

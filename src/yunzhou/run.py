@@ -102,7 +102,7 @@ class Run:
         self.tally.hear(message, answer)
         self._reached = message.at
         if self._truth:
-            self._truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.facts, message.fact()])
+            self._truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.every_fact(), message.fact()])
         pause = 0.2 if sys.stdout.isatty() else EVERY_LIVE if self._living else EVERY
         if time.monotonic() - self._told > pause:
             self._say()

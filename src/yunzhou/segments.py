@@ -26,6 +26,10 @@ class Pen:
 
     def __init__(self, house: Institution) -> None:
         self.house, self.habits = house, house.habits
+        self._card: Card | None = None
+        self._pid = ""
+        self._visit: Visit | None = None
+        self._pv1: dict[tuple[datetime | None, bool], str] = {}
 
     def identifier(self, number: str, kind: str, code: str = "") -> str:
         """Return a CX of the hospital; `kind` is "" for the record number, else as in institutions.KINDS."""
@@ -46,7 +50,12 @@ class Pen:
         return segment("EVN", {1: code, 2: hl7.stamp(at, self.house)})
 
     def patient(self, card: Card) -> str:
-        """Return PID."""
+        """Return PID; the messages of a visit have the same."""
+        if self._card is not card:
+            self._card, self._pid = card, self._patient(card)
+        return self._pid
+
+    def _patient(self, card: Card) -> str:
         person, habits = card.person, self.habits
         in_pid3 = habits.national_id == "pid3"
         numbers = [self.identifier(card.record, "", "MR")]
@@ -117,6 +126,15 @@ class Pen:
 
     def visit(self, visit: Visit, *, ended: datetime | None = None, moved: bool = False) -> str:
         """Return PV1; `moved` after the transfer of the visit, `ended` at or after its end."""
+        known = self._pv1.get((ended, moved)) if self._visit is visit else None
+        if known is None:
+            if self._visit is not visit:
+                self._visit = visit
+                self._pv1.clear()
+            known = self._pv1[ended, moved] = self._written_visit(visit, ended, moved=moved)
+        return known
+
+    def _written_visit(self, visit: Visit, ended: datetime | None, *, moved: bool) -> str:
         before, now = "", self.location(visit.department, visit.bed)
         if moved and visit.transfer:
             before, now = now, self.location(visit.transfer.department, visit.transfer.bed)
@@ -169,14 +187,20 @@ class Pen:
 
     def result(self, number: int, result: Result, *, arrows: bool) -> str:
         """Return OBX of a laboratory result; `arrows` for analysers that print ↑ and ↓."""
-        item = laboratory.catalogue().items[result.item]
-        local, unit = item.tcm if self.habits.local_first else (item.local, item.unit)
+        code, unit = self.item(result.item)
         flag = ARROWS.get(result.flag, result.flag) if arrows else result.flag
-        return segment("OBX", {
-            1: str(number), 2: "NM" if result.numeric else "ST", 3: self.coded(item.loinc, local, item.name),
-            5: escape(result.value), 6: escape(unit), 7: self.reference(result), 8: flag, 11: "F",
-            14: hl7.stamp(result.at, self.house),
-        })  # fmt: skip
+        kind = "NM" if result.numeric else "ST"
+        at = hl7.stamp(result.at, self.house)
+        return f"OBX|{number}|{kind}|{code}||{escape(result.value)}|{unit}|{self.reference(result)}|{flag}|||F|||{at}"
+
+    def item(self, key: str) -> tuple[str, str]:
+        """Return OBX-3 and OBX-6 of a laboratory item."""
+        known = ITEMS.get((self.house.key, key))
+        if known is None:
+            item = laboratory.catalogue().items[key]
+            local, unit = item.tcm if self.habits.local_first else (item.local, item.unit)
+            known = ITEMS[self.house.key, key] = self.coded(item.loinc, local, item.name), escape(unit)
+        return known
 
     def reference(self, result: Result) -> str:
         """Return the reference range: `3.9-6.1`, or `>=1.00`, or `<=5.20`."""
@@ -192,4 +216,5 @@ def plain(day: date) -> str:
     return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
+ITEMS: dict[tuple[int, str], tuple[str, str]] = {}
 ARROWS = {"N": "", "H": "↑", "HH": "↑", "L": "↓", "LL": "↓", "A": ""}

@@ -22,11 +22,15 @@ DESK = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that is told: from the first instant to before the last; `faults` scales the share of wrong messages."""
+    """The time that is told: from the first instant to before the last; `faults` scales the share of wrong messages.
+
+    `demand` is the share of the visits of which the systems know, births, immunisations and check-ups aside.
+    """
 
     since: datetime
     until: datetime
     faults: float = 1.0
+    demand: float = 1.0
 
 
 @dataclass(slots=True)
@@ -78,10 +82,10 @@ class Told:
 
     def _right(self) -> Iterator[Message]:
         body = Body(self.seed, self.person)
-        for year in range(self.window.since.year, self.window.until.year + 1):
+        for year in range(self.window.since.year, (self.window.until - timedelta(seconds=1)).year + 1):
             if year < self.person.birth.year:
                 continue
-            for visit in visits.of_year(self.seed, self.household, body, year, faults.habits().cancelled):
+            for visit in visits.of_year(self.seed, self.household, body, year, faults.habits().cancelled, self.window.demand):
                 if self.window.since + DESK <= visit.start < self.window.until:
                     yield from self.visit(visit)
         for key, desk in self.desks.items():

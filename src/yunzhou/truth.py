@@ -52,6 +52,11 @@ def results(visit: Visit, report: Report) -> list[Fact]:
     return found
 
 
+def of_visit(visit: Visit) -> list[Fact]:
+    """Return the facts of all results of a visit."""
+    return [fact for report in visit.reports for fact in results(visit, report)]
+
+
 def diagnoses(visit: Visit) -> list[Fact]:
     """Return the diagnoses of a visit."""
     return [

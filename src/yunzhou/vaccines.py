@@ -13,6 +13,7 @@ from yunzhou import assumptions
 from yunzhou.people import Person
 
 MONTH = 30.44
+SCHEDULED = 16
 
 
 class Vaccine(Struct, frozen=True):
@@ -56,7 +57,8 @@ class Due:
 def due(person: Person, year: int, rng: Random) -> Iterator[tuple[date, Due]]:
     """Yield the doses of a year with the day on which they are given, some days late."""
     schedule = assumptions.read("vaccines.yaml", Schedule)
-    for vaccine in schedule.vaccines:
+    # Whoever is older than the schedule gets none of it.
+    for vaccine in schedule.vaccines if year - person.birth.year < SCHEDULED else ():
         for number, months in enumerate(vaccine.doses, 1):
             # Doses of one age are given together, so the delay belongs to the age.
             late = 2 + int(months * 7 + person.member * 3) % 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 
 from msgspec import Struct
@@ -111,13 +111,20 @@ def pharmacy() -> Pharmacy:
 
 def allergies(seed: int, person: Person) -> list[Allergen]:
     """Return what a person is allergic to."""
-    rng = chance.stream(seed, "allergy", person.key)
+    return _allergies(seed, person.key)
+
+
+@lru_cache(maxsize=64)
+def _allergies(seed: int, key: str) -> list[Allergen]:
+    rng = chance.stream(seed, "allergy", key)
     return [allergen for allergen in pharmacy().allergens if rng.random() < allergen.share]
 
 
-def of_year(seed: int, household: Household, body: Body, year: int, cancelled: Cancelled) -> Iterator[Visit]:
+def of_year(
+    seed: int, household: Household, body: Body, year: int, cancelled: Cancelled, demand: float = 1.0
+) -> Iterator[Visit]:
     """Yield the visits of a person in a year in order of time."""
-    for index, plan in enumerate(plans.Year(seed, household, body, year).plans(), 1):
+    for index, plan in enumerate(plans.Year(seed, household, body, year).plans(demand), 1):
         rng = chance.stream(seed, "visit", body.person.key, year, index)
         house = institutions.institution(plans.choose_institution(plan, household, rng))
         number = f"{house.letter}{body.person.key}{year % 100:02d}{index:02d}"

@@ -134,13 +134,13 @@ def test_every_visit_number_belongs_to_one_resident() -> None:
         number = split.field("PV1", 19)
         if number:
             assert owner.setdefault(number, number[1:9]) == number[1:9]
-            assert message.facts
+            assert message.every_fact()
 
 
 def test_results_say_number_code_value_unit_and_range() -> None:
     seen = 0
     for message, split in _hl7():
-        facts = [fact for fact in message.facts if fact["fact"] == "result"]
+        facts = [fact for fact in message.every_fact() if fact["fact"] == "result"]
         for line, fact in zip(split.all("OBX"), facts, strict=False):
             seen += 1
             codes = line[3].split("^")
@@ -179,7 +179,7 @@ def test_every_flag_is_that_of_the_printed_range() -> None:
 def test_arrows_and_letters_mean_the_same() -> None:
     meaning = {"↑": {"H", "HH"}, "↓": {"L", "LL"}, "": {"N", "A", ""}}
     for message, split in _hl7(2):
-        facts = [fact for fact in message.facts if fact["fact"] == "result"]
+        facts = [fact for fact in message.every_fact() if fact["fact"] == "result"]
         for line, fact in zip(split.all("OBX"), facts, strict=False):
             assert fact["flag"] in meaning.get(line[8], {line[8]})
 

@@ -66,7 +66,7 @@ def _matches(resource: Json, query: httpx.QueryParams) -> bool:
 @pytest.fixture
 def truth(tmp_path: Path) -> Path:
     path = tmp_path / "truth.ndjson"
-    facts = [f for m in told(0.0) for f in m.facts if m.institution == 3 or f["fact"] == "merge"]
+    facts = [f for m in told(0.0) for f in m.every_fact() if m.institution == 3 or f["fact"] == "merge"]
     path.write_bytes(b"".join(msgspec.json.encode(fact) + b"\n" for fact in facts))
     return path
 
