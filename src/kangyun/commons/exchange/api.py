@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from kangyun.base import errors, web
+from kangyun.base import clock, errors, web
 from kangyun.commons.exchange.actions import ORIGIN, Intake
 from kangyun.commons.exchange.actions.calls import Calls
+from kangyun.commons.exchange.actions.issuing import document_of
+from kangyun.commons.exchange.actions.registering import keep_fresh
 from kangyun.commons.exchange.decisions.acknowledge import peek
+from kangyun.commons.exchange.decisions.cda.headings import Issue
 from kangyun.commons.exchange.decisions.cda.peeking import peek as peek_document
 from kangyun.commons.exchange.decisions.cda.xml import MOST_BYTES
 from kangyun.commons.exchange.decisions.registrations import key_fits
@@ -45,6 +49,7 @@ async def receive(request: Request) -> Response:
             fault = Fault("exchange.too-large", "MSH", {"bytes": f">{limit}", "limit": str(limit)}, unreadable=True)
             return Response(await intake.refuse(bytes(body[:65_536]), len(body), fault), 413, media_type=kind or None)
     message = bytes(body).strip(b"\x0b\x1c")
+    await keep_fresh(services.database)
     if not key_fits(peek(message).sender, _key(request)):
         return Response(status_code=401, headers={"www-authenticate": "Bearer"})
     receipt = await intake.take(message)
@@ -130,10 +135,30 @@ async def receive_table(request: Request) -> Response:
     return _outcome(request, status, outcome)
 
 
+async def issue_document(request: Request) -> Response:
+    """Give a document of WS/T 483 about a resident: `?patient=` its id, `&encounter=` one visit instead of the newest.
+
+    With `&check=true` the answer is no document but an OperationOutcome with what the document requires and the record lacks.
+    """
+    patient, visit = request.query_params.get("patient", ""), request.query_params.get("encounter", "")
+    made, number = clock.instant(clock.now()), str(uuid4())
+    built = await document_of(request.state.handle, request.path_params["code"], patient, Issue(number, number, 1, made), visit_id=visit)
+    issues = [
+        errors.Issue("required", "exchange.lacks", {"code": one.code, "zh": one.zh, "en": one.en}, f"{one.section}/{one.code}", "warning")
+        for one in built.missing
+    ]
+    if request.query_params.get("check") == "true":
+        found = issues or [errors.Issue("informational", "exchange.complete", severity="information")]
+        return Response(orjson.dumps(errors.operation_outcome(found)), media_type="application/fhir+json")
+    headers = {"x-missing": ",".join(one.code for one in built.missing)} if built.missing else {}
+    return Response(built.xml, headers=headers, media_type="application/xml")
+
+
 def routes() -> list[BaseRoute]:
     """The routes of this room for machines."""
     return [
         web.route("/exchange/tables", receive_table, permission="exchange.receive", methods=["POST"]),
         web.route("/exchange/hl7v2", receive, permission="exchange.receive", methods=["POST"]),
         web.route("/exchange/cda", receive_document, permission="exchange.receive", methods=["POST"]),
+        web.route("/exchange/cda/{code}", issue_document, permission="exchange.issue"),
     ]

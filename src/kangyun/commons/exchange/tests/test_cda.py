@@ -99,7 +99,7 @@ class House:
 @pytest.fixture
 async def house(services: Services) -> AsyncGenerator[House]:
     async with services.database.connection() as connection:
-        await connection.execute("TRUNCATE raw_message, resource, span, history, change, commit_once")
+        await connection.execute("TRUNCATE raw_message, resource, span, history, change, commit_once, identity, candidate")
     yield House(services)
     joining.forget()
 
@@ -298,3 +298,39 @@ async def test_what_was_refused_waits_in_quarantine(house: House):
         [kept] = await queries.latest(connection, limit=1)
     assert (kept.state, kept.form) == ("quarantined", "cda")
     assert await house.all("Patient") == []
+
+
+FOLLOW_UP = (
+    section("随访", stated("DE06.00.108.00", cd("1", "门诊", "2.16.156.10011.2.3.1.183")), stated("DE06.00.109.00", '<value xsi:type="TS" value="20260601"/>'))
+    + SIGNS
+    + section("8716-3", stated("DE04.10.188.00", pq("61.5", "kg")), stated("DE04.10.206.00", pq("78", "次/min")))
+    + section("生活方式", stated("DE03.00.053.00", pq("0", "支")), stated("DE03.00.054.00", pq("1", "两")))
+    + section("10160-0", stated("DE06.00.027.00", cd("1", "规律", "2.16.156.10011.2.3.2.12")), stated("DE06.00.130.00", '<value xsi:type="BL" value="false"/>'))
+    + section("51848-0", stated("DE05.10.066.00", cd("1", "控制满意", "2.16.156.10011.2.3.1.141")))
+)
+
+
+async def test_a_follow_up_that_was_taken_in_is_given_out_again(house: House, api: httpx.AsyncClient):
+    outcome = await house.send(document(FOLLOW_UP, code="HSDB04.01", numbers='<id root="2.16.156.10011.1.13" extension="R1"/>'))
+    assert outcome.state == "stored", outcome.reason
+    patient = await house.one("Patient", identifier=ID)
+    answer = await api.get("/exchange/cda/HSDB04.01", params={"patient": patient["id"]})
+    assert (answer.status_code, answer.headers.get("x-missing")) == (200, None), answer.text
+    again = translate(answer.content, "X", NOW)
+    mine = {draft.resource["code"]["coding"][0]["code"] for draft in again.drafts if draft.type == "Observation"}
+    held = {one["code"]["coding"][0]["code"] for one in await house.all("Observation")}
+    assert mine == held - {"DE04.10.186.00"}
+    assert again.sender.key == "H9"
+    checked = await api.get("/exchange/cda/HSDB04.01", params={"patient": patient["id"], "check": "true"})
+    assert checked.json()["issue"][0]["severity"] == "information"
+
+
+async def test_what_a_document_requires_and_the_record_lacks_is_told(house: House, api: httpx.AsyncClient):
+    await house.send(document(SIGNS, code="HSDB04.01"))
+    patient = await house.one("Patient", identifier=ID)
+    answer = await api.get("/exchange/cda/HSDB04.01", params={"patient": patient["id"]})
+    assert answer.headers["x-missing"].startswith("DE06.00.108.00,DE04.10.188.00")
+    checked = await api.get("/exchange/cda/HSDB04.01", params={"patient": patient["id"], "check": "true"})
+    assert checked.json()["issue"][0]["expression"] == ["随访/DE06.00.108.00"]
+    for code, who in (("HSDB04.01", "nobody"), ("HSDX", patient["id"]), ("HSDB04.02", patient["id"])):
+        assert (await api.get(f"/exchange/cda/{code}", params={"patient": who})).status_code == 404

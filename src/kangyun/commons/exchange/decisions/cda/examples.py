@@ -6,6 +6,7 @@ from typing import Any
 
 from kangyun.base.rules import Rule
 from kangyun.commons.exchange.decisions.cda import clinical, codes
+from kangyun.commons.exchange.decisions.cda.building import missing_rows
 from kangyun.commons.exchange.decisions.cda.sheet import about
 
 
@@ -20,6 +21,8 @@ def check_example(rule: Rule, given: Any) -> Any:
         return rule.map[given]["zh"]
     if kind in {"elements", "elements_more"}:
         return _element(given)
+    if ".documents." in rule.id:
+        return [one.code for one in missing_rows(rule, given)]
     if kind == "emr":
         found = about(given)
         return {"title": found.title["zh"], "visit": found.visit} if found else None

@@ -59,7 +59,7 @@ def _section(element: Element, paper: Paper, deeper: int) -> dict[str, Any] | No
     concept = codes.concept(code) if code is not None else None
     number = attribute(code, ".", "code") if code is not None else ""
     title = text(element, "title") or attribute(code, ".", "displayName")
-    where = acts.Place(paper, number or title[:60], acts.section_rule(number), _when(paper))
+    where = acts.Place(paper, number or title[:60], acts.section_rule(number or title), _when(paper))
     drafts = [draft for entry in every(element, "entry") for draft in acts.drafts_of(entry, where)]
     inner = [one for sub in every(element, "component/section") if deeper and (one := _section(sub, paper, deeper - 1))]
     words = section_text(element)
