@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,6 +19,11 @@ def now() -> datetime:
     """The current instant: aware, UTC, cut to milliseconds as FHIR instants are written."""
     moment = _source() if _source else datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def seconds() -> float:
+    """The current instant in seconds since 1970: for what asks many times a message and needs no date object."""
+    return _source().timestamp() if _source else time.time()
 
 
 def instant(moment: datetime) -> str:

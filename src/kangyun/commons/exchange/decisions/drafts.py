@@ -100,6 +100,7 @@ class Sheet:
         self.request: Draft | None = None
         self.detailed = False
         self.drafts: list[Draft] = []
+        self._organization: dict[str, Any] | None = None
         self._known: dict[tuple[str, ...], Draft] = {}
 
     @property
@@ -125,9 +126,12 @@ class Sheet:
 
     def organization(self) -> dict[str, Any]:
         """A reference to the organisation that sends, which enters the directory."""
-        sender = self.sender
-        own = [{"system": SENDER_SYSTEM, "value": sender.key}]
-        return self.entry("Organization", {"active": True, "identifier": own, "name": sender.name}, sender.name, sender.key)
+        if self._organization is None:
+            sender = self.sender
+            own = [{"system": SENDER_SYSTEM, "value": sender.key}]
+            content = {"active": True, "identifier": own, "name": sender.name}
+            self._organization = self.entry("Organization", content, sender.name, sender.key)
+        return self._organization
 
     def entry(self, type_: str, content: dict[str, Any], display: str, *seed: str) -> dict[str, Any]:
         """A reference to a directory entry (Practitioner, Organization, Location), written if nobody has yet."""

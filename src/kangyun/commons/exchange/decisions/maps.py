@@ -35,6 +35,13 @@ CONVERTERS: dict[str, Converter] = {
 }  # fmt: skip
 
 
+# Converters whose result follows from the field, the sender and the row alone, and of which messages are full.
+_REPEATED = {
+    "code", "coded", "coding", "concepts", "result_status", "interpretations", "category", "date", "datetime", "instant",
+}  # fmt: skip
+_MOST_KEPT, _LONG = 4096, 200
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentMap:
     """One compiled segment map."""
@@ -66,38 +73,56 @@ class _Row:
     options: dict[str, Any]
     required: bool
     always: bool
+    memo: dict[tuple[Sender, str], Any] | None
 
     def apply(self, segment: Segment, sheet: Sheet, resource: dict[str, Any]) -> None:
         if self.convert is None:
             put(resource, self.path, self.options["value"])
             return
-        place = f"{self.segment}-{self.field}"
-        found = None
-        if segment.raw(self.field) or "empty" in self.options:
-            try:
-                found = self.convert(segment, self.field, sheet, self.options)
-            except Fault as fault:
-                fault.place = place
-                raise
+        raw = segment.raw(self.field)
+        found = self._found(raw, segment, sheet, self.convert) if raw or "empty" in self.options else None
         # False and 0 are values.
-        if found is not None and found not in ("", [], {}):
+        if found or found is False or found.__class__ is int:
             put(resource, self.path, found)
         elif self.required:
-            raise Fault("exchange.missing-field", place, code="101")
+            raise Fault("exchange.missing-field", f"{self.segment}-{self.field}", code="101")
+
+    def _found(self, raw: str, segment: Segment, sheet: Sheet, convert: Converter) -> Any:
+        """What the field says; the same codes come in every message, so that they are read once."""
+        memo = self.memo if segment.delimiters.usual and len(raw) < _LONG else None
+        key = (sheet.sender, raw)
+        if memo is not None and key in memo:
+            return memo[key]
+        try:
+            found = convert(segment, self.field, sheet, self.options)
+        except Fault as fault:
+            fault.place = f"{self.segment}-{self.field}"
+            raise
+        if memo is not None:
+            if len(memo) >= _MOST_KEPT:
+                memo.clear()
+            memo[key] = found
+        return found
 
 
 def put(resource: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     """Set a value at a path: what is there stays, lists grow, constants are copied by their caller's JSON."""
+    if len(path) == 1 and value.__class__ is not list:
+        resource.setdefault(path[0], value)
+        return
     node: Any = resource
     for step, following in pairwise(path):
         node = _descend(node, step, [] if following.isdecimal() else {})
     last = path[-1]
     if isinstance(node, list):
         node.extend([value] if len(node) <= int(last) else [])
-    elif isinstance(value, list) and isinstance(node.get(last), list):
+    elif not isinstance(value, list):
+        node.setdefault(last, value)
+    elif isinstance(node.get(last), list):
         node[last].extend(value)
     else:
-        node.setdefault(last, value)
+        # A list may grow, and must not do so for everybody who has read the same field.
+        node.setdefault(last, list(value))
 
 
 def _descend(node: Any, step: str, empty: Any) -> Any:
@@ -151,8 +176,9 @@ def _row(row: Mapping[str, Any]) -> _Row:
     options = {key: value for key, value in row.items() if key not in {"from", "to", "as", "required"}}
     path = tuple(str(row["to"]).split("."))
     if "from" not in row:
-        return _Row("", 0, path, None, options, required=False, always=True)
+        return _Row("", 0, path, None, options, required=False, always=True, memo=None)
     segment, field = str(row["from"]).split("-")
     required = bool(row.get("required"))
     always = required or "empty" in options
-    return _Row(segment, int(field), path, CONVERTERS[row.get("as", "text")], options, required, always)
+    kind = str(row.get("as", "text"))
+    return _Row(segment, int(field), path, CONVERTERS[kind], options, required, always, {} if kind in _REPEATED else None)

@@ -22,12 +22,13 @@ _COMMANDS = {".br": "\n", ".sp": "\n", ".fi": "", ".nf": "", "H": "", "N": ""}
 class Delimiters:
     """The five signs of one message, from MSH-1 and MSH-2."""
 
-    __slots__ = ("component", "escape", "escapes", "field", "repetition", "subcomponent")
+    __slots__ = ("component", "escape", "escapes", "field", "repetition", "subcomponent", "usual")
 
     def __init__(self, field: str, signs: str) -> None:
         self.field = field
         padded = (signs + "^~\\&"[len(signs) :])[:4]
         self.component, self.repetition, self.escape, self.subcomponent = padded
+        self.usual = padded == "^~\\&"
         self.escapes = {
             "F": field,
             "S": self.component,
@@ -60,25 +61,28 @@ class Segment:
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """One part of the first repetition, unescaped and stripped."""
-        value = self.raw(field)
+        fields = self.fields
+        value = fields[field] if field < len(fields) else ""
         if not value:
             return ""
-        return self.part(value.split(self.delimiters.repetition, 1)[0], component, subcomponent)
+        signs = self.delimiters
+        if signs.repetition in value:
+            value = value.split(signs.repetition, 1)[0]
+        return self.part(value, component, subcomponent)
 
     def part(self, value: str, component: int, subcomponent: int = 1) -> str:
         """One part of a repetition, unescaped, without control characters, stripped."""
-        parts = value.split(self.delimiters.component)
-        if component > len(parts):
-            return ""
-        found = parts[component - 1]
-        if self.delimiters.subcomponent in found:
-            pieces = found.split(self.delimiters.subcomponent)
+        signs = self.delimiters
+        parts = value.split(signs.component, component)
+        found = parts[component - 1] if component <= len(parts) else ""
+        if signs.subcomponent in found:
+            pieces = found.split(signs.subcomponent)
             found = pieces[subcomponent - 1] if subcomponent <= len(pieces) else ""
         elif subcomponent > 1:
             return ""
-        if found == '""':
+        if not found or found == '""':
             return ""
-        found = self.unescape(found).strip()
+        found = (self.unescape(found) if signs.escape in found else found).strip()
         return found if found.isprintable() else _CONTROLS.sub("", found).strip()
 
     def parts(self, value: str) -> list[str]:

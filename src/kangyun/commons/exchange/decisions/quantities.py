@@ -40,6 +40,11 @@ def decimal(text: str) -> Decimal | int:
 
 def quantity(text: str, unit: str) -> dict[str, Any]:
     """A Quantity from a number that may carry a comparator, as in `<0.01`. Raises Fault."""
+    return dict(_quantity(text, unit))
+
+
+@lru_cache(maxsize=16384)
+def _quantity(text: str, unit: str) -> dict[str, Any]:
     match = _COMPARED.fullmatch(text.strip())
     if match is None:
         raise Fault("exchange.bad-number", code="102")
@@ -88,6 +93,11 @@ def structured(comparator: str, first: str, separator: str, second: str, unit: s
 
 def reference_range(text: str, unit: str) -> dict[str, Any]:
     """Observation.referenceRange of one range as it is written; what cannot be read stays text."""
+    return dict(_reference_range(text, unit))
+
+
+@lru_cache(maxsize=4096)
+def _reference_range(text: str, unit: str) -> dict[str, Any]:
     text = text.strip().strip("()[]（）").strip()
     found: dict[str, Any] = {}
     between = _BETWEEN.fullmatch(text)

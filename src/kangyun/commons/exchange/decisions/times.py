@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 from kangyun.commons.exchange.model import Fault
 
@@ -26,6 +27,7 @@ def to_date(text: str) -> str:
     return "-".join(part for part in match.groups()[:3] if part)
 
 
+@lru_cache(maxsize=8192)
 def to_datetime(text: str, zone: timezone) -> str:
     """A FHIR dateTime; a time without an offset is in the sender's `zone`. Raises Fault."""
     match = _match(text)
