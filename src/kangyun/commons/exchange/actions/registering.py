@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 
 import orjson
@@ -17,12 +18,15 @@ from kangyun.commons.exchange.queries.senders import registration_of, sql
 
 log = structlog.get_logger()
 
+_FRESH_SECONDS = 5.0
+
 
 @dataclass(slots=True)
 class _Seen:
     """The last change that this process has read, of which database."""
 
     change: tuple[str, int] = ("", -1)
+    due: float = 0.0
 
 
 _seen = _Seen()
@@ -53,3 +57,16 @@ async def new_key(database: Database, sender: str, actor: str) -> str:
     key = secrets.token_urlsafe(32)
     await register(database, replace(registrations.registered(sender), key_hash=registrations.hashed(key)), actor)
     return key
+
+
+async def keep_fresh(database: Database) -> None:
+    """As `refresh`, but at most every few seconds; for processes that only answer HTTP."""
+    now = time.monotonic()
+    if now >= _seen.due:
+        _seen.due = now + _FRESH_SECONDS
+        await refresh(database)
+
+
+def forget() -> None:
+    """Read everything again next time; for tests."""
+    _seen.change, _seen.due = ("", -1), 0.0

@@ -44,12 +44,12 @@ def facts_of(
     marks, codes, coded, entries = _Marks(), 0, 0, len(patients)
     for patient in patients:
         _of_patient(marks, patient)
-    whole = list(resources)
+    whole, public = list(resources), tuple(rules.load(_PACKAGE, "quality.yaml").body["public_systems"])
     for resource in whole:
         entries += 1
         for concept in _concepts(resource):
             codes += 1
-            coded += _is_public(concept)
+            coded += _is_public(concept, public)
         _of_resource(marks, resource, whole)
     return Facts(occurred, marks.asked, marks.asked & ~marks.missing, codes, coded, matching, entries)
 
@@ -110,6 +110,5 @@ def _concepts(resource: dict[str, Any]) -> Iterable[dict[str, Any]]:
                 yield resource[name]
 
 
-def _is_public(concept: dict[str, Any]) -> bool:
-    prefixes = tuple(rules.load(_PACKAGE, "quality.yaml").body["public_systems"])
-    return any(str(one.get("system") or "").startswith(prefixes) and one.get("code") for one in concept.get("coding") or ())
+def _is_public(concept: dict[str, Any], public: tuple[str, ...]) -> bool:
+    return any(str(one.get("system") or "").startswith(public) and one.get("code") for one in concept.get("coding") or ())

@@ -3,9 +3,9 @@
 from starlette.routing import BaseRoute
 
 from kangyun.base import web
-from kangyun.commons.exchange.pages import handling, messages, quarantine
+from kangyun.commons.exchange.pages import handling, messages, quality, quarantine, senders
 
-_PARTS = (messages, quarantine, handling)
+_PARTS = (messages, quarantine, handling, senders, quality)
 
 
 def routes() -> list[BaseRoute]:

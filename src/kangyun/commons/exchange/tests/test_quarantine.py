@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,10 @@ def message(control: str, *, sender: str = "Q1", number: str = "M1", sex: str = 
 
 
 @pytest.fixture(autouse=True)
-async def _empty(services: Services) -> AsyncGenerator[None]:
+async def _empty(services: Services) -> None:
     joining.forget()
     async with services.database.connection() as connection:
         await connection.execute("TRUNCATE raw_message, message_note, sender_pause, replay_run, resource, span, history, change, commit_once")
-    yield
 
 
 async def send(services: Services, body: bytes) -> int:
@@ -207,7 +205,7 @@ async def test_many_are_replayed_in_order_with_counts_and_a_run_can_be_stopped(s
 
 
 async def test_messages_that_arrive_together_share_statements(services: Services, monkeypatch: pytest.MonkeyPatch):
-    import asyncio  # noqa: PLC0415 - only this test has company
+    import asyncio
 
     seen: list[int] = []
     intake = Intake(services.database, services.gate, services.keys)
@@ -239,7 +237,7 @@ async def test_a_steward_edits_and_replays_on_the_pages(api: httpx.AsyncClient, 
     token = re.search(r'name="csrf" value="([^"]+)"', form.text)
     assert text
     assert token
-    import html  # noqa: PLC0415 - only this test reads a page's text
+    import html
 
     plain = html.unescape(text[1])
     same = await api.post(f"/exchange/messages/{number}/edit", data={"csrf": token[1], "text": plain})
