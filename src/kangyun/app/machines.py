@@ -151,6 +151,9 @@ def _places(routes: Iterable[GuardedRoute]) -> dict[tuple[int, bool], list[_Plac
         # A parameter takes any segment, a marked one too, unless it is known as something else further up the list.
         for marked in {True, False} if name and not start else {start[:1] in _MARKS}:
             places.setdefault((len(segments), marked), []).append(_Place(template, segments, methods))
+    for alike in places.values():
+        # A room's own operation, such as Patient/$match, comes before the addresses that any type has.
+        alike.sort(key=lambda place: sum(name is not None for _, name in place.segments))
     return places
 
 

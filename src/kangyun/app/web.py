@@ -23,6 +23,7 @@ from kangyun.base.fhir import json as fhir_json
 from kangyun.base.web.preferences import negotiate
 from kangyun.base.web.routing import GuardedRoute
 from kangyun.commons.access.decisions import actor_at, may_enter
+from kangyun.commons.records.api import offered
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
     enter = _gate(services)
     people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)])
     machines = [entry for entry in routes if _for_machines(entry)]
+    people.state.operations = offered(entry.path for entry in machines)
     watch = [module.watch(services) for module in doors("api") if hasattr(module, "watch")]
     return _ByAddress(Machines(machines, people, enter, _tell, watch), people)
 

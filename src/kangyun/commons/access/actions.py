@@ -13,7 +13,7 @@ from kangyun.base.database.connection import Lease
 from kangyun.base.errors import refuse
 from kangyun.commons.access.decisions import may_enter, may_touch
 from kangyun.commons.access.model import Actor, Page
-from kangyun.commons.records import HistoryPage, Store, Stored, StoreSession, Write, Written, search
+from kangyun.commons.records import HistoryPage, Store, Stored, StoreSession, Write, Written, same_person, search
 
 
 class Gate:
@@ -83,12 +83,13 @@ class _Session:
         return [version.resource for version in page.versions if not version.deleted]
 
     async def everything(self, patient_id: str, query: str = "") -> list[dict[str, Any]]:
-        """All resources of a resident's compartment and what they point to."""
+        """All resources of a resident, under whichever Patient of the person, and what they point to."""
         self._judge("search", None)
+        patients = await same_person(self._inner, patient_id)
         pairs: Sequence[tuple[str, str]] | None = [*parse_qsl(query, keep_blank_values=True), ("_count", "1000")]
         resources: dict[tuple[str, str], dict[str, Any]] = {}
         while pairs:
-            found = await self._inner.find(search.everything(patient_id, pairs, now=clock.now()))
+            found = await self._inner.find(search.everything(patients, pairs, now=clock.now()))
             # What is pointed to comes again with every page that points to it.
             resources |= {(row.type, row.id): row.resource for row in (*found.rows, *found.included)}
             pairs = found.next

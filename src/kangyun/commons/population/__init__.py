@@ -4,6 +4,7 @@ Every source keeps its own Patient of a resident; the Person above them is the g
 `identities(handle, patient_id)`. Taking in: `prepare(...)`, then `handle.commit(writes, beside=beside(arrivals))`.
 """
 
+from kangyun.base import errors
 from kangyun.commons.population.actions import (
     Registration,
     beside,
@@ -12,6 +13,7 @@ from kangyun.commons.population.actions import (
     prepare,
     prepare_merge,
     register,
+    relate,
     turn,
 )
 from kangyun.commons.population.actions.cards import Cards
@@ -27,9 +29,10 @@ from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arriva
 from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
 from kangyun.commons.population.queries.card import Card
 
+errors.register("kangyun.commons.population")
+
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Registration", "beside", "card_titles",
-    "identify", "identities",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Registration", "beside", "card_titles", "identify", "identities",
     "is_credit_code", "is_id_number", "legal_name", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "telling", "turn",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "telling", "turn",
 ]

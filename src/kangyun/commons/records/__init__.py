@@ -9,9 +9,10 @@ from kangyun.commons.records.decisions.index import settle
 from kangyun.commons.records.model import Caller, HistoryPage, Session, Stored, Write, Written, key_of
 from kangyun.commons.records.queries import search
 from kangyun.commons.records.queries.feed import ChangeFeed
+from kangyun.commons.records.queries.persons import same_person
 
 errors.register("kangyun.commons.records")
 
 __all__ = [
-    "Beside", "Caller", "ChangeFeed", "HistoryPage", "Session", "Store", "StoreSession", "Stored", "Write", "Written", "key_of", "search", "settle",
+    "Beside", "Caller", "ChangeFeed", "HistoryPage", "Session", "Store", "StoreSession", "Stored", "Write", "Written", "key_of", "same_person", "search", "settle",
 ]

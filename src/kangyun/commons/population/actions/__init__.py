@@ -1,5 +1,6 @@
 """Writes: residents are registered, kept up to date, merged, and placed under their persons."""
 
+from kangyun.commons.population.actions.persons import link, merge, reject, relate, undo, unlink, unmerge
 from kangyun.commons.population.actions.placing import beside, forget, place
 from kangyun.commons.population.actions.residents import (
     Registration,
@@ -10,4 +11,7 @@ from kangyun.commons.population.actions.residents import (
     turn,
 )
 
-__all__ = ["Registration", "beside", "forget", "overtaken", "place", "prepare", "prepare_merge", "register", "turn"]
+__all__ = [
+    "Registration", "beside", "forget", "link", "merge", "overtaken", "place", "prepare", "prepare_merge", "register",
+    "reject", "relate", "turn", "undo", "unlink", "unmerge",
+]

@@ -20,6 +20,11 @@ from kangyun.commons.population.queries.placed import of_persons, resident_key, 
 _NAMESPACE = UUID("3c1f7a52-7f0e-5a53-9d0b-1115c0de2026")
 
 
+def person_id(patient: str) -> str:
+    """The id of the Person that is made for a Patient."""
+    return str(uuid5(_NAMESPACE, f"Person|{patient}"))
+
+
 class Membership:
     """The changes of one transaction; `writes` gives the Persons that follow from them.
 
@@ -36,7 +41,7 @@ class Membership:
 
     async def new_person(self, patient: str) -> str:
         """The id of a Person for a Patient that has none: computed, so that a repetition meets it, unless it is taken."""
-        computed = str(uuid5(_NAMESPACE, f"Person|{patient}"))
+        computed = person_id(patient)
         taken = (await of_persons(self._connection, [computed])).get(computed)
         id_ = str(uuid4()) if taken else computed
         self._touched.setdefault(id_, True)

@@ -82,6 +82,9 @@ async def prepare_merge(
     patient = normal_identifiers(patient)
     identity = await identify(handle, patient, sender)
     gone = await holders(handle, telling({"identifier": old}), sender)
+    if identity.current is None and len(gone) == 1 and not contradicts(gone[0], patient):
+        # Nobody has the new number yet: the resident of the old one has changed it.
+        identity = Identity(str(gone[0]["id"]), gone[0])
     gone = [one for one in gone if one["id"] != identity.id]
     if any(contradicts(one, patient if identity.current is None else identity.current) for one in gone):
         raise Ambiguous("another-number")
@@ -91,7 +94,7 @@ async def prepare_merge(
 
 
 def _registration(identity: Identity, patient: dict[str, Any], sender: str, attempt: int) -> Registration:
-    id_ = identity.id or _new_id(patient, sender, attempt)
+    id_ = identity.id or new_id(patient, sender, attempt)
     news = dict(patient)
     for gone in identity.replaced:
         news["identifier"] = [*news["identifier"], *({**one, "use": "old"} for one in gone.get("identifier", []))]
@@ -124,8 +127,8 @@ def _replaced(gone: dict[str, Any], survivor_id: str) -> Write:
     return Write("update", "Patient", resource, id=str(gone["id"]), if_match=_version(gone))
 
 
-def _new_id(patient: dict[str, Any], sender: str, attempt: int) -> str:
-    """From the sender's strongest number, so that two who bring the same new resident mean the same one."""
+def new_id(patient: dict[str, Any], sender: str, attempt: int) -> str:
+    """The id of a sender's new Patient: from its strongest number, so that two who bring the same new resident mean the same one."""
     known = local_first(patient)
     return str(uuid5(_NAMESPACE, "|".join([sender, *known[0]]))) if known and attempt < 2 else str(uuid4())
 

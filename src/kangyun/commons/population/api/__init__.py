@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kangyun.commons.population.api import card
+from kangyun.commons.population.api import card, crossing, matching
 
-_PARTS = (card,)
+_PARTS = (card, crossing, matching)
 
 
 def routes() -> list[BaseRoute]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
-from kangyun.commons.population.decisions.matching import Evidence, score, verdict
+from kangyun.commons.population.decisions.matching import Evidence, score, verdict, weights
 from kangyun.commons.population.decisions.traits import disagree
-from kangyun.commons.population.model import ALIKE, BY_NUMBER, DECIDED, Member, Placement, Proposal
+from kangyun.commons.population.model import ALIKE, BY_NUMBER, DECIDED, Member, Placement, Proposal, Traits
 
+Grade = Literal["certain", "probable", "possible", "certainly-not"]
 Pairs = frozenset[frozenset[str]]
 # Bars for want of evidence, which a shared number gives.
-_TOO_LITTLE = {"", "namesakes"}
+_TOO_LITTLE = {"", "namesakes", "unnamed"}
 _ORDER = {"new": 0, "review": 1, "link": 2}
 Groups = Mapping[str, Sequence[Member]]
 
@@ -151,3 +153,28 @@ def may_join(some: Iterable[Member], others: Sequence[Member], known: Known) -> 
 def _forbidden(one: Member, other: Member, known: Known) -> bool:
     """Their ID numbers differ, and no human said that they are one all the same (a number was changed)."""
     return disagree(one.traits, other.traits) and frozenset({one.patient, other.patient}) not in known.together
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How far a person is like somebody who was asked for: by the member that is most alike."""
+
+    member: Member
+    grade: Grade
+    evidence: Evidence
+
+
+def liken(asked: Traits, groups: Groups) -> list[Likeness]:
+    """The persons who may be the asked one, graded as FHIR match-grade; those who are somebody else are left out."""
+    me = Member("", "", "", ALIKE, 0, asked)
+    found = [_Group(me, person, members, Known(groups)) for person, members in groups.items()]
+    return [Likeness(one.best[0], _grade(one), one.best[1]) for one in found if one.verdict != "new"]
+
+
+def _grade(group: _Group) -> Grade:
+    evidence = group.best[1]
+    if group.disagrees:
+        return "certainly-not"
+    if group.verdict == "link":
+        return "certain"
+    return "probable" if evidence.bits >= weights().thresholds.link else "possible"

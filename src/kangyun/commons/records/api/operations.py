@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -24,7 +25,7 @@ _DEFINITION = "http://hl7.org/fhir/OperationDefinition"
 
 async def metadata(request: Request) -> Response:
     """GET [base]/metadata."""
-    statement = _statement() | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
+    statement = _statement(request.app.state.operations) | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
     statement["implementation"] = {"description": "Kangyun 康云", "url": wire.base_url(request)}
     return wire.json_response(pretty(fhir_json.dumps(statement), request))
 
@@ -35,7 +36,7 @@ def _started() -> str:
 
 
 @cache
-def _statement() -> dict[str, Any]:
+def _statement(operations: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     supported = search.supported()
     return {
         "resourceType": "CapabilityStatement",
@@ -46,13 +47,13 @@ def _statement() -> dict[str, Any]:
         "format": ["json", "application/fhir+json"],
         "rest": [{
             "mode": "server",
-            "resource": [_resource(name, known) for name, known in supported["types"].items()],
+            "resource": [_resource(name, known, operations) for name, known in supported["types"].items()],
             "interaction": [{"code": code} for code in _SYSTEM],
         }],
     }
 
 
-def _resource(name: str, known: dict[str, Any]) -> dict[str, Any]:
+def _resource(name: str, known: dict[str, Any], operations: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
@@ -70,15 +71,31 @@ def _resource(name: str, known: dict[str, Any]) -> dict[str, Any]:
         "searchParam": [
             {"name": p["name"], "type": p["type"], "definition": p["definition"]} for p in known["params"]
         ],
-        "operation": _operations(name),
+        "operation": _operations(name, operations),
     }
     return {key: value for key, value in entry.items() if value != []}
 
 
-def _operations(name: str) -> list[dict[str, str]]:
+# Where the operations are defined that others have standardised; ours are named after themselves.
+_DEFINED = {
+    "Patient-everything": f"{_DEFINITION}/Patient-everything",
+    "Patient-match": f"{_DEFINITION}/Patient-match",
+    "Patient-ihe-pix": "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+}
+
+
+def offered(addresses: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Type and name of the operations that routes such as `/fhir/Patient/$match` and `/fhir/Person/{id}/$everything` offer."""
+    parts = (address.split("/") for address in addresses if "/$" in address)
+    return tuple(sorted({(part[2], part[-1][1:]) for part in parts if len(part) in {4, 5} and "{" not in part[2]}))
+
+
+def _operations(name: str, more: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
     found = [{"name": "validate", "definition": f"{_DEFINITION}/Resource-validate"}]
-    if name == "Patient":
-        found.append({"name": "everything", "definition": f"{_DEFINITION}/Patient-everything"})
+    for type_, operation in more:
+        if type_ == name:
+            title = f"{type_}-{operation}"
+            found.append({"name": operation, "definition": _DEFINED.get(title, f"urn:kangyun:operation:{title}")})
     return found
 
 

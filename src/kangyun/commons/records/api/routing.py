@@ -30,6 +30,7 @@ def routes() -> list[GuardedRoute]:
         ("POST", "/fhir/{type}/$validate", operations.validate_resource, _READ),
         ("GET", "/fhir/Patient/$everything", searching.everything, _READ),
         ("GET", "/fhir/Patient/{id}/$everything", searching.everything, _READ),
+        ("GET", "/fhir/Person/{id}/$everything", searching.everything_of_person, _READ),
         ("GET POST", "/fhir/{type}/${operation}", operations.unknown_operation, _READ),
         ("POST", "/fhir/{type}", interactions.create, _WRITE),
         ("GET", "/fhir/{type}", searching.search_type, _READ),

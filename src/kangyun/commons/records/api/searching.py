@@ -17,7 +17,7 @@ from kangyun.commons.records.api import wire
 from kangyun.commons.records.api.interactions import caller, chosen, limits, pretty, type_of
 from kangyun.commons.records.decisions.subset import check_summary, subset
 from kangyun.commons.records.model import Stored
-from kangyun.commons.records.queries import search
+from kangyun.commons.records.queries import persons, search
 
 Pairs = list[tuple[str, str]]
 
@@ -211,15 +211,29 @@ def _history_entry(base: str, version: Stored) -> bytes:
 
 
 async def everything(request: Request) -> Response:
-    """GET [base]/Patient/id/$everything, and without id for all patients one may see."""
-    pairs = _query(request)
-    id_ = request.path_params.get("id")
-    session = caller(request)
-    if id_ is not None:
-        stored = await session.fetch("Patient", id_)
-        if stored is None or stored.deleted:
-            raise refuse(404, "not-found", "records.not-found", type="Patient")
-    query = search.everything(id_, pairs, now=clock.now())
-    result = await session.find(query)
-    address = "/".join(filter(None, [wire.base_url(request), "Patient", id_, "$everything"]))
+    """GET [base]/Patient/id/$everything, and without id for all patients one may see.
+
+    It crosses all Patients that a Person says are the same.
+    """
+    session, id_ = caller(request), request.path_params.get("id")
+    if id_ is None:
+        return await _everything(request, "Patient", None)
+    stored = await session.fetch("Patient", id_)
+    if stored is None or stored.deleted:
+        raise refuse(404, "not-found", "records.not-found", type="Patient")
+    return await _everything(request, "Patient", await persons.same_person(session, id_))
+
+
+async def everything_of_person(request: Request) -> Response:
+    """GET [base]/Person/id/$everything: of all Patients that the Person links."""
+    patients = await persons.patients_of(caller(request), request.path_params["id"])
+    if patients is None:
+        raise refuse(404, "not-found", "records.not-found", type="Person")
+    return await _everything(request, "Person", patients)
+
+
+async def _everything(request: Request, type_: str, patients: list[str] | None) -> Response:
+    query = search.everything(patients, _query(request), now=clock.now())
+    result = await caller(request).find(query)
+    address = "/".join(filter(None, [wire.base_url(request), type_, request.path_params.get("id"), "$everything"]))
     return wire.json_response(pretty(_searchset(request, address, query, result, (None, frozenset())), request))

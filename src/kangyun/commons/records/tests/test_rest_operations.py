@@ -134,8 +134,8 @@ def test_nothing_is_claimed_that_is_refused(statement: dict[str, Any]) -> None:
     assert statement["format"] == ["json", "application/fhir+json"]
     for resource in rest["resource"]:
         assert not {"patch"} & {i["code"] for i in resource["interaction"]}
-        names = {"validate", "everything"} if resource["type"] == "Patient" else {"validate"}
-        assert {o["name"] for o in resource["operation"]} == names
+        names = {"Patient": {"validate", "everything", "match", "ihe-pix"}, "Person": {"validate", "everything"}}
+        assert {o["name"] for o in resource["operation"]} == names.get(resource["type"], {"validate"})
 
 
 @pytest.mark.parametrize(("accept", "language"), [
