@@ -76,7 +76,7 @@ def accuracy(people: int, scale: float) -> None:
     done = time.monotonic()
     precision, recall = quality(linkage, truth)
     _, reviewed = quality(linkage, truth, linkage.doubts)
-    queue = len({one for doubt in linkage.doubts for one in (doubt.one, doubt.other)}) / len(truth)
+    queue = len(linkage.doubts) / len(truth)
     print(f"{len(truth)} records of {people} people: precision {precision:.5f} recall {recall:.4f}, with review {reviewed:.4f}"
           f" (queue {queue:.2%}); {linkage.pairs} pairs; made in {made - started:.0f} s, linked in {done - made:.1f} s")
 

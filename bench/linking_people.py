@@ -82,7 +82,7 @@ class City:
         self.seed = seed
         self._surname_weights = [1 / (place + 4) for place in range(len(SURNAMES))]
         self._given_weights = [1 / (place + 12) ** 0.7 for place in range(len(GIVEN))]
-        self._used = 0
+        self._used: set[str] = set()
 
     def people(self, number: int) -> list[Someone]:
         found: list[Someone] = []
@@ -111,6 +111,9 @@ class City:
     def id_number(self, code: str, born: date, sex: str, sequence: int | None = None) -> str:
         number = self.chance.randrange(1, 500) * 2 - (sex == "male") if sequence is None else sequence
         body = f"{code}{born:%Y%m%d}{number % 1000:03d}"
+        if body in self._used and len(self._used) < 10**7:
+            return self.id_number(code, born, sex, (number + 2) % 1000)
+        self._used.add(body)
         return body + check_digit(body)
 
     def _one(self, number: int, surname: str, age: int, sex: str, address: Any, phone: str, **more: Any) -> Someone:
@@ -149,14 +152,19 @@ class City:
             return [child]
         return [replace(child, order=1), self.twin(replace(child, order=1), start + 1)]
 
+    def unlike(self, given: str, other: str, born: int) -> str:
+        """A given name that does not sound like the first: nobody calls two children by the same sound."""
+        while "".join(lazy_pinyin(given)) == "".join(lazy_pinyin(other)):
+            other = given[0] + self.given(born)[-1]
+        return other
+
     def twin(self, child: Someone, number: int) -> Someone:
         """A twin: the next number, the same sex or not, often one character of the name in common."""
         sex = child.sex if self.chance.random() < 0.7 else {"male": "female", "female": "male"}[child.sex]
         given = self.given(child.born.year)
         if len(child.given) == 2 and self.chance.random() < 0.7:
             given = child.given[0] + given[-1]
-        while given == child.given:
-            given = child.given[0] + self.given(child.born.year)[-1]
+        given = self.unlike(child.given, given, child.born.year)
         sequence = int(child.id_number[14:17]) + (2 if sex == child.sex else 1)
         return replace(child, number=number, given=given, sex=sex, order=2, insurance="", passport="",
                        id_number=self.id_number(child.id_number[:6], child.born, sex, sequence))
@@ -208,11 +216,11 @@ class Desk:
             full = self._change(full, place, _similar(tuple(SHAPES)))
         elif self.happens(0.006):
             full = "".join(TRADITIONAL.get(char, char) for char in full)
-        elif self.happens(0.004):
+        elif self.happens(0.002):
             full = full[:place] + chance.choice(GIVEN) + full[place + 1:]
-        elif self.happens(0.002):
+        elif self.happens(0.0005):
             full = full[:-1] if len(full) > 2 else full
-        elif self.happens(0.002):
+        elif self.happens(0.0005):
             full = full[0] + full[1:][::-1]
         elif self.happens(0.004):
             parts = lazy_pinyin(one.surname)[0].upper(), "".join(lazy_pinyin(one.given))
@@ -269,22 +277,22 @@ class Desk:
         return text
 
     def phone(self, one: Someone) -> str:
-        if self.happens(0.1):
+        if self.happens(0.02):
             return ""
-        if self.happens(0.02):
+        if self.happens(0.01):
             return self.chance.choice(("13800000000", "13888888888", "11111111111", "0", "1"))
-        if self.happens(0.02):
+        if self.happens(0.01):
             place = self.chance.randrange(3, 11)
             return one.phone[:place] + str(self.chance.randrange(10)) + one.phone[place + 1:]
         return f"+86{one.phone}" if self.happens(0.05) else one.phone
 
     def address(self, one: Someone) -> dict[str, Any]:
-        if self.happens(0.06):
+        if self.happens(0.015):
             return {}
         _code, county, town, village, door = one.address
         if self.happens(0.12):
             door = ""
-        if self.happens(0.05):
+        if self.happens(0.02):
             village, door = "", ""
         if self.happens(0.1):
             village = village.replace("村", "村委会").replace("社区", "居委会")
@@ -313,12 +321,12 @@ def _lunar(born: date) -> str:
 def later(one: Someone, city: City) -> Someone:
     """The same person some years on: some have moved, have another telephone, or another name."""
     chance = city.chance
-    moved = chance.random() < 0.1
+    moved = chance.random() < 0.08
     return replace(
         one, address=city.address() if moved else one.address,
-        phone=city.phone() if chance.random() < (0.4 if moved else 0.08) else one.phone,
-        given=city.given(one.born.year) if chance.random() < 0.002 else one.given,
-        surname=city.surname() if chance.random() < 0.0015 else one.surname,
+        phone=city.phone() if chance.random() < (0.15 if moved else 0.05) else one.phone,
+        given=city.given(one.born.year) if chance.random() < 0.001 else one.given,
+        surname=city.surname() if chance.random() < 0.001 else one.surname,
     )
 
 
@@ -354,8 +362,8 @@ def _double(kind: str, one: Someone, city: City) -> Someone:
         address = city.address()
         return replace(one, id_number=city.id_number(address[0], one.born, one.sex), phone=city.phone(), address=address,
                        mother="", mother_id="", passport="", insurance="")
-    born = date(min(one.born.year + 25, 2026), one.born.month, min(one.born.day, 28))
-    given = one.given if kind == "generations" and city.chance.random() < 0.3 else one.given[0] + city.given(born.year)[-1]
+    born = one.born + timedelta(days=city.chance.randrange(7300, 14600) * (1 if one.born.year < 1990 else -1))
+    given = city.unlike(one.given, one.given[0] + city.given(born.year)[-1], born.year)
     sex = "male"
     own = one.id_number if kind == "number" else city.id_number(one.id_number[:6], born, sex)
     return replace(one, given=given, born=born, sex=sex, id_number=own, mother="", mother_id="", passport="", insurance="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,9 +161,13 @@ class Batch:
         links = [(one, other) for one, other, bits, barred, torn in edges if bits >= thresholds.link and not barred and not torn]
         clusters, _ = settle(links, numbers, apart, decisions.together)
         answered = {frozenset(pair) for pair in decisions.apart}
-        asked = (Doubt(*edge[:4]) for edge in edges if frozenset(edge[:2]) not in answered)
+        back = {bar.reason: bar.handicap for bar in self.by.bars}
+        asked = sorted(
+            (Doubt(*edge[:4]) for edge in edges if frozenset(edge[:2]) not in answered),
+            key=lambda one: back.get(one.barred, 0.0) - one.bits,
+        )
         total = self._run("SELECT count(*) FROM record")[0][0]
-        doubts = _worth_asking(asked, clusters)[: int(total * limits["review_share"] / 2) or 1]
+        doubts = _worth_asking(asked, clusters, contrary)[: int(total * limits["review_share"]) or 1]
         return Linkage(clusters, doubts, self._run("SELECT count(*) FROM pair")[0][0])
 
     def _run(self, statement: str) -> list[Any]:
@@ -185,11 +189,11 @@ def _both_ways(pairs: Iterable[Pair]) -> Mapping[int, set[int]]:
     return found
 
 
-def _worth_asking(edges: Iterable[Doubt], clusters: Clusters) -> list[Doubt]:
-    """One pair for each two groups that may be one person."""
+def _worth_asking(edges: Iterable[Doubt], clusters: Clusters, contrary: Collection[str]) -> list[Doubt]:
+    """One pair for each two groups that may be one person; where something speaks against it, that is what is asked."""
     best: dict[frozenset[int], Doubt] = {}
     for edge in edges:
         one, other = clusters.of(edge.one), clusters.of(edge.other)
-        if one != other and not clusters.contrary(one, other):
+        if one != other and (edge.barred in contrary or not clusters.contrary(one, other)):
             best.setdefault(frozenset((one, other)), edge)
     return list(best.values())

@@ -108,6 +108,11 @@ def _common(column: str, dialect: Dialect) -> str:
     return _SHARE[dialect].format(column)
 
 
+def _meets(columns: list[str], dialect: Dialect) -> str:
+    pairs = (f"{one}_l, {other}_r" for one, other in (columns, reversed(columns)))
+    return "(" + " OR ".join(f"{'list_has_any' if dialect == 'duckdb' else 'arrays_overlap'}({pair})" for pair in pairs) + ")"
+
+
 def _near(column: str, dialect: Dialect) -> str:
     return f"{_told(column, dialect)} AND {_NEAR[dialect].format(column)}"
 
@@ -143,9 +148,9 @@ def _like(given: tuple[str, float], _dialect: Dialect) -> str:
 
 _TESTS: Mapping[str, Callable[[Any, Dialect], str]] = {
     "same": _same, "common": _common, "near": _near, "cross": _cross, "differ": _differ, "lacks": _lacks, "begins": _begins,
-    "inside": _inside, "like": _like,
+    "inside": _inside, "like": _like, "meets": _meets,
 }
 LISTS = frozenset({
     "documents", "names", "sounds", "letters", "births", "years", "phones", "counties", "towns", "villages", "doors",
-    "parent_numbers", "parent_names", "slips",
+    "parent_numbers", "parent_names", "roman", "slips",
 })

@@ -34,7 +34,7 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     sounds: tuple[str, ...] = ()
     loose: str = ""
     shape: str = ""
-    letters: tuple[str, ...] = ()
+    letters: tuple[str, ...] = ()  # of Chinese names in pinyin, in alphabetical order
     surname: str = ""
     given: str = ""
     birth: str = ""  # `1956-03-04`; empty when it is partial or 1 January
@@ -52,6 +52,8 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     parent_names: tuple[str, ...] = ()
     birth_order: str = ""
     died: str = ""
+    roman: tuple[str, ...] = ()  # the same of names written in Latin letters
+    phone: str = ""  # the first one
     slips: tuple[str, ...] = ()  # the Chinese main name, and it with one character left out
 
 
@@ -78,18 +80,19 @@ def features(patient: dict[str, Any]) -> Features:
     stated = str(patient.get("birthDate") or "")
     child = next((found for text, _ in texts if (found := names.child_of(text))), None)
     parent_numbers, parent_names = _parents(patient)
+    phones = _phones(patient)
     return Features(
         id_number=number.number, sure_number=number.number if number.sure else "", number_body=number.number[:17],
         documents=documents,
         name=main.name, names=_distinct(one.name for one in [main, *spellings]),
         sounds=_distinct(sound for one in [main, *spellings] for sound in one.sounds), loose=main.loose, shape=main.shape,
-        letters=_distinct(one.letters for one in [main, *spellings]), surname=main.surname, given=main.given,
+        letters=_distinct(one.letters for one in spellings if one.han), surname=main.surname, given=main.given,
         **_birth(stated, number),
         sex=_SEXES.get(str(patient.get("gender")), "") or number.sex,
-        phones=_phones(patient), **_places(patient),
+        phones=phones, phone=phones[0] if phones else "", **_places(patient),
         parent_numbers=parent_numbers, parent_names=_distinct([*parent_names, child.parent if child else ""]),
         birth_order=_order(patient) or (child.order if child else ""), died=str(patient.get("deceasedDateTime") or "")[:10],
-        slips=_slips(main),
+        roman=_distinct(one.letters for one in spellings if not one.han), slips=_slips(main),
     )
 
 
@@ -147,13 +150,12 @@ def _kind(identifier: dict[str, Any]) -> str:
 
 
 def _birth(stated: str, number: numbers.IdNumber) -> dict[str, Any]:
-    """The birth date as stated, else as in the ID number; 1 January stands for an unknown day."""
+    """The birth date as stated, and as in the ID number; 1 January stands for an unknown day."""
     inside = number.birth if dates.parse(number.birth) else ""
-    whole = stated[:10] if dates.parse(stated) else ""
-    main = whole if whole and not whole.endswith("-01-01") else "" if stated else inside
+    main = stated[:10] if dates.parse(stated) and not stated.startswith("-01-01", 4) else ""
+    if not main and inside and dates.year(stated) == inside[:4]:
+        main = inside
     sure = inside if number.sure or not main else ""
-    if not main and sure and dates.year(stated) == sure[:4]:
-        main = sure
     return {
         "birth": main, "births": _distinct([main, sure]), "birth_swapped": dates.swapped(main),
         "birth_lunar": dates.lunar(main), "years": _distinct([dates.year(stated), sure[:4], main[:4]]),

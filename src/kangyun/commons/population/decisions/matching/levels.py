@@ -2,7 +2,7 @@
 
 A level's condition is a mapping of tests to columns, all of which must hold; a list of such mappings means that one of
 them is enough. Tests: `same: column` both say the same; `common: column` two lists share an entry; `near: column` one slip
-apart (letters and digits only: DuckDB compares bytes); `cross: [one, other]` what one says in `one` the other says in `other`; `differ: column` both say something, not the
+apart (letters and digits only: DuckDB compares bytes); `cross: [one, other]` what one says in `one` the other says in `other`, `meets` likewise for lists; `differ: column` both say something, not the
 same; `lacks: column` at least one says nothing; `begins: [column, n]` the same first n characters; `inside: [column, n]` one
 begins with the other, of at least n characters; `like: [column, s]` Jaro-Winkler similarity of at least s (in SQL only).
 """
@@ -94,6 +94,11 @@ def _cross(columns: list[str]) -> Test:
     return lambda a, b: (bool(first(a)) and first(a) == second(b)) or (bool(first(b)) and first(b) == second(a))
 
 
+def _meets(columns: list[str]) -> Test:
+    first, second = map(attrgetter, columns)
+    return lambda a, b: any(value in second(b) for value in first(a)) or any(value in second(a) for value in first(b))
+
+
 def _differ(column: str) -> Test:
     get = attrgetter(column)
     return lambda a, b: bool(get(a)) and bool(get(b)) and get(a) != get(b)
@@ -129,5 +134,5 @@ def near(one: str, other: str) -> bool:
 
 _TESTS: Mapping[str, Callable[[Any], Test]] = {
     "same": _same, "common": _common, "near": _near, "cross": _cross, "differ": _differ, "lacks": _lacks,
-    "begins": _begins, "inside": _inside,
+    "begins": _begins, "inside": _inside, "meets": _meets,
 }

@@ -51,6 +51,7 @@ class Bar:
     reason: str
     levels: Mapping[str, frozenset[str]]
     contrary: bool = False  # it speaks for two people, so that no third record may unite them
+    handicap: float = 0.0  # bits that such a pair is taken back by in the review queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def weights_of(rule: rules.Rule) -> Weights:
         tuple(max(-most, min(most, log2(level.m / level.u))) for level in one.levels) for one in comparisons
     )
     bars = tuple(
-        Bar(row["reason"], {key: frozenset(levels) for key, levels in row["when"].items()}, bool(row.get("contrary")))
+        Bar(row["reason"], {key: frozenset(levels) for key, levels in row["when"].items()}, bool(row.get("contrary")), float(row.get("handicap", 0)))
         for row in body["never_automatic"]
     )
     return Weights(
