@@ -53,15 +53,15 @@ class Plan:
 
 
 class Year:
-    """The plans of one person in one calendar year."""
+    """The plans of one person in one calendar year; `demand` is the share of the visits that the systems know of."""
 
-    def __init__(self, seed: int, household: Household, body: Body, year: int, rng: Random | None = None) -> None:
-        self.household, self.body, self.year = household, body, year
+    def __init__(self, seed: int, household: Household, body: Body, year: int, rng: Random | None = None, *, demand: float = 1.0) -> None:
+        self.household, self.body, self.year, self.demand = household, body, year, demand
         self.person: Person = body.person
         self.rng = rng or chance.stream(seed, "year", self.person.key, year)
 
-    def plans(self, demand: float = 1.0) -> list[Plan]:
-        """Return the plans in order of time, without those that fall into another stay; `demand` is the share that takes place."""
+    def plans(self) -> list[Plan]:
+        """Return the plans in order of time, without those that fall into another stay."""
         found = [
             *self._chronic(),
             *self._acute(),
@@ -76,8 +76,6 @@ class Year:
         # Nobody but the maternity ward sees a child before it is registered with its own ID number.
         known = datetime.combine(self.person.birth, datetime.min.time(), CHINA) + timedelta(days=32)
         wanted = [plan for plan in found if there <= plan.start < gone and (plan.start >= known or plan.cares == "birth")]
-        if demand < 1:
-            wanted = [plan for plan in wanted if plan.place or self.rng.random() < demand]
         return list(_apart(iter(sorted(wanted, key=lambda plan: plan.start))))
 
     def _day(self, month: int | None = None) -> date:
@@ -90,7 +88,7 @@ class Year:
         if not courses:
             return
         rates = sorted((course.illness.visits for course in courses), reverse=True)
-        number = chance.count(self.rng, rates[0] + 0.3 * sum(rates[1:]))
+        number = chance.count(self.rng, (rates[0] + 0.3 * sum(rates[1:])) * self.demand)
         for index in range(number):
             day = date(self.year, 1, 1) + timedelta(days=int((index + self.rng.uniform(0.1, 0.9)) * 365 / number))
             present = [course for course in courses if course.onset <= day]
@@ -110,7 +108,7 @@ class Year:
     def _acute(self) -> Iterator[Plan]:
         age = self.person.age(date(self.year, 7, 1))
         sicknesses, heights = _sicknesses(max(0, int(age)), self.person.sex)
-        for _ in range(chance.count(self.rng, heights[-1])):
+        for _ in range(chance.count(self.rng, heights[-1] * self.demand)):
             yield self.episode(self.rng.choices(sicknesses, cum_weights=heights)[0], age)
 
     def episode(self, sickness: Acute, age: float) -> Plan:
@@ -132,7 +130,7 @@ class Year:
     def _worse(self) -> Iterator[Plan]:
         for course in self.body.courses:
             worse = illness.catalogue().exacerbations.get(course.illness.key)
-            if worse and course.onset.year < self.year and self.rng.random() < worse.rate:
+            if worse and course.onset.year < self.year and self.rng.random() < worse.rate * self.demand:
                 yield self._exacerbation(worse)
 
     def _exacerbation(self, worse: Exacerbation) -> Plan:

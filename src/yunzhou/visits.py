@@ -19,6 +19,8 @@ from yunzhou.people import Person
 from yunzhou.plans import Diagnosis, Plan
 from yunzhou.vaccines import Due
 
+# What a village clinic can measure.
+AT_A_CLINIC = frozenset({"vitals", "pressure", "body", "glucose"})
 VITALS = ("vitals", "pressure", "body")
 
 
@@ -124,7 +126,7 @@ def of_year(
     seed: int, household: Household, body: Body, year: int, cancelled: Cancelled, demand: float = 1.0
 ) -> Iterator[Visit]:
     """Yield the visits of a person in a year in order of time."""
-    for index, plan in enumerate(plans.Year(seed, household, body, year).plans(demand), 1):
+    for index, plan in enumerate(plans.Year(seed, household, body, year, demand=demand).plans(), 1):
         rng = chance.stream(seed, "visit", body.person.key, year, index)
         house = institutions.institution(plans.choose_institution(plan, household, rng))
         number = f"{house.letter}{body.person.key}{year % 100:02d}{index:02d}"
@@ -178,6 +180,8 @@ class Realised:
             yield from self._again(len(wanted), [key for key in wanted if key in {"cbc", "crp", "vitals"}], end)
 
     def _offers(self, key: str) -> bool:
+        if self.house.level == "clinic":
+            return key in AT_A_CLINIC
         only = laboratory.catalogue().panels[key].only
         return not only or self.house.key in only
 
