@@ -210,4 +210,4 @@ def routes() -> list[BaseRoute]:
 
 def menu() -> list[web.MenuEntry]:
     """The card desk's place in the menu."""
-    return [web.MenuEntry("population.desk.menu", _HOME, icon="tag", order=40, about="population.desk.about")]
+    return [web.MenuEntry("population.desk.menu", _HOME, icon="card", order=40, about="population.desk.about")]

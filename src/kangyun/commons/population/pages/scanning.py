@@ -56,4 +56,4 @@ def routes() -> list[BaseRoute]:
 
 def menu() -> list[web.MenuEntry]:
     """The scanning page's place in the menu."""
-    return [web.MenuEntry("population.scan.menu", _PAGE, icon="search", order=41, about="population.scan.about")]
+    return [web.MenuEntry("population.scan.menu", _PAGE, icon="scan", order=41, about="population.scan.about")]
