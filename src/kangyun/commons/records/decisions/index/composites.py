@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
 from kangyun.commons.records.decisions.index import references, spans, tokens
 from kangyun.commons.records.decisions.index.entries import Collected
-from kangyun.commons.records.decisions.index.parameters import Pairing, Part, relative
+from kangyun.commons.records.decisions.index.parameters import SPANNED, Pairing, Part, relative
 from kangyun.commons.records.decisions.index.slots import Slot
 from kangyun.commons.records.decisions.index.tree import Collector, values
 from kangyun.commons.records.model import hash64
 
 # Between the texts of a pair of tokens; it cannot stand in a FHIR string.
 SEPARATOR = "\x1f"
-SPANNED = frozenset({"date", "number", "quantity"})
+
 
 
 def shape(pairing: Pairing) -> str:
@@ -47,10 +47,15 @@ def _span(pairing: Pairing, slot: Slot) -> Collector:
     def collect(item: Any, out: Collected) -> None:
         measured = list(_measured(second, base, item, out))
         if measured:
-            for text in _texts(first, base, item, out):
+            for text in firsts(base, _texts(first, base, item, out)):
                 out.spans += [(seed ^ hash64(text), *values) for values in measured]
 
     return collect
+
+
+def firsts(pairing: Pairing, texts: Iterable[str]) -> set[str]:
+    """What the spans of a pairing are kept under: whole texts, or bare codes where the token's own slot knows its system."""
+    return {text.rpartition("|")[2] for text in texts} if pairing.base.single else set(texts)
 
 
 def _window(pairing: Pairing, slot: Slot) -> Collector:

@@ -12,6 +12,8 @@ from kangyun.commons.records.decisions.index.slots import Slot, Use, letters_of,
 
 # Answered from columns of their own, or not at all; never from slots.
 COLUMNS = frozenset({"_id", "_lastUpdated"})
+# The kinds whose values are ranges.
+SPANNED = frozenset({"date", "number", "quantity"})
 # A boolean that is computed: whether the resident has died, in whatever way that is said.
 DECEASED = "Patient.deceased.exists() and Patient.deceased != false"
 
@@ -28,8 +30,8 @@ class Part:
 class Pairing:
     """A composite over one base path.
 
-    When the base cannot repeat, the components' own slots say the same, so nothing is stored (`slot` is None).
-    Otherwise `slot` holds the pairs: tokens, or spans under seed # hash64(first part).
+    When the base cannot repeat, the tokens of the components' own slots say the same, so nothing is stored (`slot` is
+    None). Otherwise `slot` holds the pairs: tokens, or spans under seed # hash64(first part).
     """
 
     base: Path
@@ -99,7 +101,8 @@ def _deceased(type_name: str, param: SearchParam) -> Parameter:
 
 def _pairing(type_name: str, param: SearchParam, base: Path) -> Pairing:
     parts = tuple(_part(type_name, component, base) for component in param.components)
-    if base.single:
+    # Two tokens of one resource are met together in the token index; a code and a measured value are not.
+    if base.single and not any(part.kind in SPANNED for part in parts):
         return Pairing(base, parts, None)
     name = base.text(type_name) + "$" + "$".join(component.expression for component in param.components)
     slot = Slot(name, "composite", "pair", base, seed_of(name), letters_of(name))

@@ -16,6 +16,8 @@ from kangyun.commons.records.queries.search.conditions import (
     Chain,
     Condition,
     HasKey,
+    HasLexeme,
+    HasSpan,
     HasToken,
     Not,
     Nothing,
@@ -52,8 +54,7 @@ async def _chain(connection: Connection, restriction: Restriction, chain: Chain)
     if isinstance(chain.inner, Nothing):
         return Nothing()
     statement = Statement(restriction)
-    where = statement.where("r", (chain.type,), (chain.inner,), implied=True)
-    rows = f"FROM resource r WHERE {where} ORDER BY r.type, r.rid LIMIT {FEW + 1}"
+    rows = _some(statement, chain.type, chain.inner)
     if chain.canonical is None:
         text = f"SELECT r.key {rows}"
     else:
@@ -70,14 +71,32 @@ async def _reverse(connection: Connection, restriction: Restriction, reverse: Re
     if isinstance(reverse.inner, Nothing):
         return Nothing()
     statement = Statement(restriction)
-    where = statement.where("r", (reverse.type,), (reverse.inner,), implied=True)
+    some = _some(statement, reverse.type, reverse.inner)
     seeds = " OR ".join(f"i.tokens @> ARRAY[l # {statement.add(seed, 'bigint')}]" for seed in reverse.seeds)
     text = (
-        f"WITH i AS MATERIALIZED (SELECT r.links, r.tokens FROM resource r WHERE {where} ORDER BY r.type, r.rid"
-        f" LIMIT {FEW + 1}) SELECT count(*) AS found, NULL::bigint AS key FROM i"
+        f"WITH i AS MATERIALIZED (SELECT r.links, r.tokens {some})"
+        f" SELECT count(*) AS found, NULL::bigint AS key FROM i"
         f" UNION ALL SELECT DISTINCT 0, l FROM i, unnest(i.links) l WHERE {seeds}"
     )
     found, *links = await connection.fetch(text, *statement.values)
     if found["found"] > FEW:
         return reverse
     return HasKey(tuple(row["key"] for row in links)) if links else Nothing()
+
+
+def _some(statement: Statement, type_: str, inner: Condition) -> str:
+    """From the resources that fulfil the inner condition, one more than FEW; which ones does not matter.
+
+    A value is looked up in its b-tree and a text in its index; a frequent token is found soonest by walking its type.
+    A resource with two values that pass counts twice, which at worst has the outer rows tested one by one.
+    """
+    parts = inner.parts if isinstance(inner, All) else (inner,)
+    spans = [part for part in parts if isinstance(part, HasSpan) and len(part.groups) == 1]
+    if spans:
+        rest = tuple(part for part in parts if part is not spans[0])
+        test = statement.group("s", spans[0].groups[0])
+        where = statement.where("r", (type_,), rest)
+        return f"FROM span s JOIN resource r ON r.rid = s.rid WHERE {test} AND {where} LIMIT {FEW + 1}"
+    where = statement.where("r", (type_,), (inner,), implied=True)
+    order = "" if any(isinstance(part, HasLexeme) for part in parts) else " ORDER BY r.type, r.rid"
+    return f"FROM resource r WHERE {where}{order} LIMIT {FEW + 1}"

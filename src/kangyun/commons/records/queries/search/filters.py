@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import product
 
 from kangyun.base.fhir import definitions
-from kangyun.commons.records.decisions.index.composites import SEPARATOR, SPANNED, shape
+from kangyun.commons.records.decisions.index.composites import SEPARATOR, firsts, shape
 from kangyun.commons.records.decisions.index.extraction import typed_slots
-from kangyun.commons.records.decisions.index.parameters import Pairing, Parameter, Part, common, parameters
+from kangyun.commons.records.decisions.index.parameters import SPANNED, Pairing, Parameter, Part, common, parameters
 from kangyun.commons.records.decisions.index.references import literal
 from kangyun.commons.records.decisions.index.slots import Slot, Use
 from kangyun.commons.records.decisions.index.tokens import PRESENT
@@ -106,7 +106,8 @@ class Reader:
             parts = zip(pairing.parts, values, strict=True)
             return all_of([self._part(parameter, part, name, value) for part, value in parts])
         reader = {"tokens": self._pair, "span": self._pair_span, "window": self._window}[shape(pairing)]
-        return reader(pairing, pairing.slot, name, values)
+        found = reader(pairing, pairing.slot, name, values)
+        return all_of([self._part(parameter, pairing.parts[0], name, values[0]), found]) if pairing.base.single else found
 
     def _part(self, parameter: Parameter, part: Part, name: str, value: str) -> Condition:
         alone = Parameter(parameter.type, parameter.code, part.kind, part.uses)
@@ -117,7 +118,7 @@ class Reader:
         return tokens.tokens(hash64(SEPARATOR.join(pair)) ^ slot.seed for pair in product(*found))
 
     def _pair_span(self, pairing: Pairing, slot: Slot, name: str, values: list[str]) -> Condition:
-        params = [slot.seed ^ hash64(text) for text in _pair_texts(pairing.parts[0], name, values[0])]
+        params = [slot.seed ^ hash64(text) for text in firsts(pairing, _pair_texts(pairing.parts[0], name, values[0]))]
         return span_condition(ranges.tests(pairing.parts[1].kind, params, name, values[1], self.now))
 
     def _window(self, pairing: Pairing, slot: Slot, name: str, values: list[str]) -> Condition:

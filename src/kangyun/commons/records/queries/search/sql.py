@@ -162,9 +162,10 @@ class Statement:
         return f"EXISTS (SELECT FROM span {span} WHERE {span}.rid = {alias}.rid AND {test(span)})"
 
     def _spans(self, alias: str, groups: tuple[tuple[Test, ...], ...]) -> str:
-        return self._exists(alias, lambda s: f"({' OR '.join(self._group(s, group) for group in groups)})")
+        return self._exists(alias, lambda s: f"({' OR '.join(self.group(s, group) for group in groups)})")
 
-    def _group(self, span: str, group: tuple[Test, ...]) -> str:
+    def group(self, span: str, group: tuple[Test, ...]) -> str:
+        """The tests that one row of spans must pass together."""
         tests = [self._test(span, test) for test in group]
         return f"({span}.param = {self.add(group[0].param, 'bigint')} AND {' AND '.join(tests)})"
 
