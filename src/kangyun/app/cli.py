@@ -51,10 +51,17 @@ def build_parser() -> argparse.ArgumentParser:
     taking = _command(commands, "import", _import, "load NDJSON files of resources, validated and indexed; resumable")
     taking.add_argument("files", nargs="+", type=Path, help="one resource a line")
     taking.add_argument("--processes", type=int, default=os.cpu_count() or 2)
+    sheets = _command(commands, "sheets", _sheets, "load a folder of spreadsheets of clinics, row by row checked; resumable")
+    sheets.add_argument("folder", type=Path, help="files named <sender>_<kind>_<part>.csv, .tsv, .xlsx or .dbf")
+    sheets.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     saving = _command(commands, "backup", _backup, "copy the running database into a folder and verify the copy")
     saving.add_argument("to", type=Path, help="a folder that does not exist yet")
     bringing = _command(commands, "restore", _restore, "put a backup into an empty data folder")
     bringing.add_argument("from_", metavar="from", type=Path, help="a folder made by backup")
+    linking = _command(commands, "link", _link, "find residents that are one person among everybody; resumable")
+    linking.add_argument("--dry-run", type=Path, metavar="RULES", help="only report what a rule file would change")
+    linking.add_argument("--learn", type=Path, metavar="FILE", help="learn weights from the records into a proposed rule file")
+    linking.add_argument("--memory", default="5GB", help="most memory of the comparison (default 5GB)")
     demo = _command(commands, "demo", _demo, "serve with the simulated city sending messages")
     demo.add_argument("--port", type=int)
     demo.add_argument("--mllp-port", type=int)
@@ -113,6 +120,12 @@ def _import(settings: Settings, asked: argparse.Namespace) -> int:
     return run_import(settings, asked.files, asked.processes)
 
 
+def _sheets(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.sheets import run_sheets  # noqa: PLC0415
+
+    return run_sheets(settings, asked.folder, asked.processes)
+
+
 def _backup(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.backups import backup  # noqa: PLC0415
 
@@ -123,6 +136,12 @@ def _restore(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.backups import restore  # noqa: PLC0415
 
     return restore(settings, asked.from_)
+
+
+def _link(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.linking import run_link  # noqa: PLC0415
+
+    return run_link(settings, asked.dry_run, asked.learn, asked.memory)
 
 
 def _demo(settings: Settings, asked: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,6 +162,28 @@ async def _store(handle: Handle, group: Sequence[Good], sender: Sender, run: _Ru
             return [Bad(group[0].row, 0, _reason(error))]
         return [bad for one in group for bad in await _store(handle, [one], sender, run)]
     return []
+
+
+async def store_rows(handle: Handle, rows: Sequence[Good], sender: Sender) -> list[Bad]:
+    """Store rows in small commits; gives those that were refused. No resident may stand in two rows of one commit."""
+    run, refused = _Run(), list[Bad]()
+    for group in _groups(rows):
+        refused += await _store(handle, group, sender, run)
+    return refused
+
+
+def _groups(rows: Iterable[Good]) -> Iterator[list[Good]]:
+    group: list[Good] = []
+    keys: set[tuple[str, str]] = set()
+    for row in rows:
+        mine = telling(row.patient)
+        if len(group) == _TOGETHER or keys & set(mine):
+            yield group
+            group, keys = [], set()
+        group.append(row)
+        keys.update(mine)
+    if group:
+        yield group
 
 
 def _reason(error: Ambiguous | Problem) -> Reason:

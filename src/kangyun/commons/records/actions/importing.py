@@ -5,7 +5,7 @@ A chunk that was noted is never loaded again, so an import that was interrupted 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,49 @@ async def _store(
         await connection.execute(statement, rows)
         await connection.execute(sql.import_note, chunk.name, chunk.start, len(rows))
     loaded.stored = len(rows)
+
+
+async def load_resources(
+    connection: asyncpg.Connection[asyncpg.Record], resources: Sequence[dict[str, Any]]
+) -> int:
+    """Store resources with their ids inside the caller's transaction; those that are there and the same stay.
+
+    Each has been checked (`refused`). Returns how many were written.
+    """
+    updated = clock.now()
+    rows = [entries.entry(one, str(one["id"]), updated, None) for one in resources]
+    try:
+        async with connection.transaction():
+            await connection.execute(sql.create, rows)
+            return len(rows)
+    except asyncpg.UniqueViolationError:
+        changed = await _changed(connection, rows)
+    for layer in _layers(changed):
+        await connection.fetch(sql.commit, layer)
+    return len(changed)
+
+
+def refused(resource: dict[str, Any]) -> list[Issue]:
+    """What keeps a resource from being stored; empty when nothing does."""
+    try:
+        entries.check(resource)
+    except Problem as problem:
+        return list(problem.issues)
+    return []
+
+
+async def chunk_done(connection: asyncpg.Connection[asyncpg.Record], name: str, start: int, stored: int) -> None:
+    """Note that a part of a file was stored."""
+    await connection.execute(sql.import_note, name, start, stored)
+
+
+async def _changed(
+    connection: asyncpg.Connection[asyncpg.Record], rows: list[entries.Entry]
+) -> list[entries.Entry]:
+    """The rows that are new or say something else than what is there."""
+    known = await connection.fetch(sql.read_many, [row[3] for row in rows])
+    bodies = {(row["key"], row["id"]): row["body"] for row in known if not row["deleted"]}
+    return [row for row in rows if bodies.get((row[3], row[5])) != row[8]]
 
 
 def _layers(rows: list[entries.Entry]) -> list[list[entries.Entry]]:

@@ -1,0 +1,18 @@
+-- name: own
+-- Which of a source's Patients bear any of these numbers.
+SELECT patient, numbers FROM identity WHERE numbers && $1::bigint[] AND source = $2
+
+-- name: near
+-- All members of the Persons of which one shares a key or a number.
+WITH near AS (
+    SELECT person FROM identity WHERE keys && $1::bigint[]
+    UNION SELECT person FROM identity WHERE numbers && $2::bigint[]
+)
+SELECT patient, person, source, assurance, version, numbers, ids, keys, features FROM identity
+WHERE person IN (SELECT person FROM near) ORDER BY person, updated, patient
+
+-- name: put
+INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)
+SELECT u.resident, u.patient, u.person, u.source, u.assurance, 1, u.numbers::bigint[], u.ids::text[], u.keys::bigint[], u.features, $9
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $10::text[])
+    AS u(resident, patient, person, source, assurance, numbers, ids, keys, features)
