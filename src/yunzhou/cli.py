@@ -38,7 +38,6 @@ class Arguments(argparse.Namespace):
     rate: float
     connections: int
     truth: Path | None
-    cda: str
     folder: Path | None
     villages: int
     processes: int
@@ -85,7 +84,7 @@ def _progress(settlements: int, people: int, seconds: float) -> None:
 
 async def _send(city: City, arguments: Arguments) -> int:
     host, port = arguments.mllp
-    target = Target(host, port, arguments.fhir, arguments.token, arguments.connections, arguments.rate)
+    target = Target(host, port, arguments.fhir, arguments.token, arguments.folder, arguments.connections, arguments.rate)
     options = Options(history=arguments.history, live=arguments.live, truth=arguments.truth)
     run = Run(city, target, options)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.stop)
@@ -114,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument(
         "--mllp", type=_address, default=("127.0.0.1", 2575), metavar="HOST:PORT", help="where HL7 v2 is received"
     )
+    send.add_argument("--folder", type=Path, metavar="DIR",
+                      help="folder that the platform watches for spreadsheets (default: they are posted to /exchange/tables)")  # fmt: skip
     send.add_argument("--rate", type=float, default=0.0, help="messages a second at most; 0: as fast as they are taken")
     send.add_argument("--connections", type=int, default=1, help="connections of each hospital (default 1)")
     send.add_argument("--live", action="store_true", help="go on with the visits of today until stopped")

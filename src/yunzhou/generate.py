@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,11 +28,17 @@ def generate(city: City, folder: Path) -> dict[str, int]:
                 rows.append(message)
             else:
                 _write(message, folder, sum(counts.values()))
-            messages.write(msgspec.json.encode(_line(message)) + b"\n")
-            truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.every_fact(), message.fact()])
-    for sheet in sheets.of(rows, "1"):
-        (folder / "sheets" / sheet.name).write_bytes(sheet.body)
+                _note(message, messages, truth)
+        for sheet in sheets.of(rows, "1"):
+            (folder / "sheets" / sheet.name).write_bytes(sheet.body)
+            for message in sheet.messages:
+                _note(message, messages, truth)
     return counts
+
+
+def _note(message: Message, messages: BinaryIO, truth: BinaryIO) -> None:
+    messages.write(msgspec.json.encode(_line(message)) + b"\n")
+    truth.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*message.every_fact(), message.fact()])
 
 
 def _write(message: Message, folder: Path, number: int) -> None:

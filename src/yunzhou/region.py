@@ -73,8 +73,9 @@ def write_settlement(job: Job) -> Counter[str]:
     for (key, transport), found in _by_institution(messages).items():
         mnemonic = institutions.institution(key).mnemonic
         WRITERS[transport](job.folder / FOLDERS[transport] / mnemonic, part, found)
-    slipped = _write_sheets(job.folder / "sheets", messages, part)
-    _write_truth(job.folder / "truth" / f"{part}.ndjson", messages, slipped)
+    rows = _write_sheets(job.folder / "sheets", messages, part)
+    others = [message for message in messages if message.transport != "sheet"]
+    _write_truth(job.folder / "truth" / f"{part}.ndjson", [*others, *rows])
     counts = Counter(message.transport for message in messages)
     counts["people"] = settlement.people
     return counts
@@ -118,15 +119,15 @@ WRITERS: dict[str, Callable[[Path, str, list[Message]], None]] = {
 
 
 def _write_sheets(folder: Path, messages: list[Message], part: str) -> list[Message]:
-    """Write the spreadsheets; return the messages whose row slipped."""
-    slipped: list[Message] = []
+    """Write the spreadsheets; return their messages, among which some rows cannot be taken."""
+    told: list[Message] = []
     for sheet in sheets.of(messages, part):
         (folder / sheet.name).write_bytes(sheet.body)
-        slipped += sheet.shifted
-    return slipped
+        told += sheet.messages
+    return told
 
 
-def _write_truth(path: Path, messages: list[Message], slipped: list[Message]) -> None:
+def _write_truth(path: Path, messages: list[Message]) -> None:
     """Write who is who and what happened; of a resident the last word only, of a message only if it must be refused."""
     residents: dict[object, Fact] = {}
     with path.open("wb") as out:
@@ -135,11 +136,10 @@ def _write_truth(path: Path, messages: list[Message], slipped: list[Message]) ->
                 if fact["fact"] == "resident":
                     residents[fact["id"]] = _joined(residents.get(fact["id"]), fact)
                 elif fact["fact"] != "result":
-                    out.write(msgspec.json.encode(fact) + b"\n")
+                    out.write(msgspec.json.encode({**fact, "institution": message.institution}) + b"\n")
             if message.expected != "stored":
                 out.write(msgspec.json.encode(message.fact()) + b"\n")
-        refused = [{**message.fact(), "expected": "refused", "reason": "the row is shifted"} for message in slipped]
-        out.writelines(msgspec.json.encode(fact) + b"\n" for fact in [*residents.values(), *refused])
+        out.writelines(msgspec.json.encode(fact) + b"\n" for fact in residents.values())
 
 
 def _joined(before: Fact | None, fact: Fact) -> Fact:

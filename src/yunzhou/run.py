@@ -87,6 +87,7 @@ class Run:
         while not self._stopped.is_set():
             for message in await asyncio.to_thread(today.due):
                 await sender.put(message)
+                await sender.hand_in(message.id)
                 if await self._pause(random.uniform(0.8, 2.2)):
                     return
             await self._pause(0.5)

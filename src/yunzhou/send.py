@@ -7,16 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
-from yunzhou import institutions
+from yunzhou import institutions, sheets
 from yunzhou.messages import Message
 from yunzhou.mllp import Answer, Link
-from yunzhou.transactions import FhirLink
+from yunzhou.sheets import Sheet
+from yunzhou.transactions import CDA, FhirLink
 
 Heard = Callable[[Message, Answer], None]
 QUEUE = 400
 CHUNK = 200
+# What the platform calls the kinds of sheets, and what it is told of a file.
+TABLES = {"register": "personal_basics", "visits": "outpatient", "followup": "followup"}
+FILE = "application/octet-stream"
 
 
 class Way(Protocol):
@@ -36,14 +41,23 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the platform is; `connections` of each hospital, `rate` in messages a second of all together, 0 for no limit."""
+    """Where the platform is; `connections` of each hospital, `rate` in messages a second of all together, 0 for no limit.
+
+    `folder` is watched by the platform for spreadsheets; without it they are posted to `/exchange/tables`.
+    """
 
     host: str
     port: int
     fhir: str
     token: str = ""
+    folder: Path | None = None
     connections: int = 1
     rate: float = 0.0
+
+    @property
+    def exchange(self) -> str:
+        """Where documents and spreadsheets are posted."""
+        return f"{self.fhir.removesuffix('/').removesuffix('/fhir')}/exchange"
 
 
 @dataclass(slots=True)
@@ -56,7 +70,8 @@ class Tally:
     def hear(self, message: Message, answer: Answer) -> None:
         """Count an answer."""
         self.answers[(message.institution, message.transport, answer.code)] += 1
-        if answer.stored != (message.expected == "stored"):
+        # What becomes of a row is seen later: a file has one answer, or none.
+        if message.transport != "sheet" and answer.stored != (message.expected == "stored"):
             self.surprises.append((message, answer))
 
     @property
@@ -83,6 +98,8 @@ class Sender:
         self._queues: dict[tuple[int, int], asyncio.Queue[_Order]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last: dict[int, asyncio.Event] = {}
+        self._rows: list[Message] = []
+        self._year = 0
 
     async def send_all(self, messages: Iterable[Message]) -> None:
         """Send everything and wait for the last answer."""
@@ -90,13 +107,38 @@ class Sender:
         # The city is thought up in a thread, so that connections are served meanwhile.
         while chunk := await asyncio.to_thread(_take, iterator):
             for message in chunk:
+                if message.at.year != self._year:
+                    await self.hand_in(str(self._year))
+                    self._year = message.at.year
                 await self.put(message)
                 if self.target.rate:
                     await asyncio.sleep(1 / self.target.rate)
         await self.drain()
+        await self.hand_in(str(self._year))
+
+    async def hand_in(self, part: str) -> None:
+        """Hand in the spreadsheets with the rows noted since the last time."""
+        rows, self._rows = self._rows, []
+        for sheet in sheets.of(rows, part):
+            answer = await self._hand_in(sheet)
+            for message in sheet.messages:
+                self.heard(message, answer)
+
+    async def _hand_in(self, sheet: Sheet) -> Answer:
+        if self.target.folder:
+            await asyncio.to_thread(drop, self.target.folder, sheet)
+            return Answer("file", "")
+        sender, kind, _ = sheet.name.split("_", 2)
+        link = FhirLink(f"{self.target.exchange}/tables?sender={sender}&kind={TABLES[kind]}", self.target.token, kind=FILE)
+        answer = await link.send(sheet.name, sheet.body)
+        await link.close()
+        return answer
 
     async def put(self, message: Message) -> None:
-        """Queue one message; waits while its lane is full."""
+        """Queue one message; waits while its lane is full. A row waits until its spreadsheet is handed in."""
+        if message.transport == "sheet":
+            self._rows.append(message)
+            return
         done = asyncio.Event()
         before = self._last.get(message.household)
         self._last[message.household] = done
@@ -135,6 +177,7 @@ class Sender:
         ways: dict[str, Way] = {
             "mllp": Link(self.target.host, self.target.port, institutions.institution(key).encoding),
             "fhir": FhirLink(self.target.fhir, self.target.token),
+            "cda": FhirLink(f"{self.target.exchange}/cda", self.target.token, kind=CDA),
         }
         self.links.extend(ways.values())
         while True:
@@ -150,6 +193,13 @@ class Sender:
         order.done.set()
         if self._last.get(order.message.household) is order.done:
             del self._last[order.message.household]
+
+
+def drop(folder: Path, sheet: Sheet) -> None:
+    """Put a spreadsheet into the watched folder, whole at once: hidden names are left alone there."""
+    hidden = folder / f".{sheet.name}"
+    hidden.write_bytes(sheet.body)
+    hidden.rename(folder / sheet.name)
 
 
 def _take(messages: Iterator[Message]) -> list[Message]:

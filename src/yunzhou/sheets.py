@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from random import Random
@@ -52,12 +52,11 @@ class Sheets(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A finished spreadsheet; `shifted` are the messages whose row slipped and cannot be taken."""
+    """A finished spreadsheet with the messages of its rows; those that cannot be taken are expected to be refused."""
 
     name: str
     body: bytes
-    rows: int
-    shifted: tuple[Message, ...]
+    messages: tuple[Message, ...]
 
 
 @cache
@@ -87,18 +86,26 @@ def sheet(house: Institution, kind: str, messages: list[Message], part: str) -> 
     columns = form.columns[kind]
     rng = chance.stream("sheet", house.key, kind, part)
     lines: list[Cells] = [*_title(form, house, kind), list(columns)]
-    shifted: list[Message] = []
+    told: list[Message] = []
     for number, message in enumerate(messages, 1):
         row = {**msgspec.json.decode(message.body, type=Row), "no": str(number)}
         cells: Cells = [cell(field, row, form, rng) for field in columns.values()]
+        reason = "" if _identified(form, kind, row) else "the row says nothing that would tell who it is"
         if form.shifted and rng.random() < form.shifted:
             cells.insert(1, "")
-            shifted.append(message)
+            reason = "the cells of the row have slipped to the right"
+        told.append(replace(message, expected="refused", reason=reason) if reason else message)
         lines.append(cells)
     if form.total:
         lines.append(["合计", str(len(messages))])
     name = f"{house.mnemonic}_{kind}_{part}.{form.format}"
-    return Sheet(name, _file(form, book().sheets[kind], lines), len(messages), tuple(shifted))
+    return Sheet(name, _file(form, book().sheets[kind], lines), tuple(told))
+
+
+def _identified(form: Layout, kind: str, row: Row) -> bool:
+    """Tell whether anything in a row says who it is: a name with a birth date, or a number."""
+    fields = form.columns[kind].values()
+    return "record" in fields or "birth" in fields or ("id" in fields and bool(row.get("id")))
 
 
 def _title(form: Layout, house: Institution, kind: str) -> list[Cells]:

@@ -12,13 +12,16 @@ from yunzhou.mllp import FIRST_PAUSE, LONGEST_PAUSE, Answer
 # The server was busy or two senders met on one record: the same bundle again is right, since all its entries are conditional.
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 MOST = 8
+FHIR, CDA = "application/fhir+json", "application/xml"
 
 
 class FhirLink:
-    """One keep-alive connection to a FHIR server."""
+    """One keep-alive connection to a server that takes posted bodies: FHIR bundles, CDA documents (`kind` is their content type)."""
 
-    def __init__(self, url: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
-        headers = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
+    def __init__(
+        self, url: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None, *, kind: str = FHIR
+    ) -> None:
+        headers = {"Content-Type": kind, "Prefer": "return=minimal"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self.url = url.rstrip("/")

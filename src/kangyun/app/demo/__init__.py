@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from kangyun.app.services import Services
 from kangyun.app.serving import serve
@@ -18,6 +19,8 @@ _WELCOME = """
     Messages, live     {url}/exchange/messages
     FHIR R4 API        {url}/fhir/metadata
     HL7 v2 over MLLP   {host}:{mllp}
+    CDA documents      {url}/exchange/cda           (posted)
+    Spreadsheets       {inbox}           (watched folder)
     Health             {url}/health/ready
 
   No login is needed on this machine; callers from elsewhere are refused.
@@ -27,8 +30,10 @@ _WELCOME = """
 
 async def demo(settings: Settings, residents: int) -> None:
     """Serve on free ports and let the city send until we are stopped."""
+    inbox = Path(settings.folder_in or settings.data / "inbox")
+    inbox.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, port=_free(settings.host, settings.port),
-                       mllp_port=_free(settings.host, settings.mllp_port))
+                       mllp_port=_free(settings.host, settings.mllp_port), folder_in=str(inbox))
 
     async def announce(services: Services) -> None:
         await _until_open(settings.host, settings.port)
@@ -64,10 +69,11 @@ async def _until_open(host: str, port: int) -> None:
 async def _city(services: Services, residents: int) -> None:
     settings = services.settings
     url = f"http://{settings.host}:{settings.port}"
-    print(_WELCOME.format(url=url, host=settings.host, mllp=settings.mllp_port, residents=residents), flush=True)
+    print(_WELCOME.format(url=url, host=settings.host, mllp=settings.mllp_port,
+                          inbox=settings.folder_in, residents=residents), flush=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "yunzhou.cli", "send", "--mllp", f"{settings.host}:{settings.mllp_port}",
-        "--fhir", f"{url}/fhir", "--residents", str(residents), "--live",
+        "--fhir", f"{url}/fhir", "--folder", settings.folder_in, "--residents", str(residents), "--live",
     )
     try:
         await process.wait()
