@@ -16,6 +16,7 @@ from kangyun.commons.exchange.actions import ORIGIN, Intake
 from kangyun.commons.exchange.actions.calls import Calls
 from kangyun.commons.exchange.actions.issuing import document_of
 from kangyun.commons.exchange.actions.registering import keep_fresh
+from kangyun.commons.exchange.decisions import batches
 from kangyun.commons.exchange.decisions.acknowledge import peek
 from kangyun.commons.exchange.decisions.cda.headings import Issue
 from kangyun.commons.exchange.decisions.cda.peeking import peek as peek_document
@@ -30,7 +31,7 @@ _TYPES = {"text/plain", "application/hl7-v2", "application/hl7-v2+er7", "x-appli
 
 
 async def receive(request: Request) -> Response:
-    """Take one HL7 v2 message, framed or not, and answer with its acknowledgement.
+    """Take one HL7 v2 message, framed or not, or a batch, and answer with its acknowledgement, or a batch of them.
 
     200 for AA, 422 for AE, 400 for AR, 503 for what may be sent again, 415 for another content type, 401 where the
     sender's registration has a key and this one does not fit.
@@ -50,11 +51,25 @@ async def receive(request: Request) -> Response:
             return Response(await intake.refuse(bytes(body[:65_536]), len(body), fault), 413, media_type=kind or None)
     message = bytes(body).strip(b"\x0b\x1c")
     await keep_fresh(services.database)
-    if not key_fits(peek(message).sender, _key(request)):
+    several = batches.messages(message) if batches.is_batch(message) else [message]
+    if not all(key_fits(peek(one).sender, _key(request)) for one in several):
         return Response(status_code=401, headers={"www-authenticate": "Bearer"})
+    if batches.is_batch(message):
+        return await _batch(intake, message, several, kind)
     receipt = await intake.take(message)
     status = 503 if receipt.outcome.retry else _STATUS[receipt.outcome.acknowledgement]
     return Response(receipt.answer, status, headers={"content-type": kind or "application/hl7-v2"})
+
+
+async def _batch(intake: Intake, body: bytes, several: list[bytes], kind: str) -> Response:
+    """Every message for itself, in order; the answer is a batch of acknowledgements, the status that of the worst."""
+    lack = batches.shortfall(body)
+    receipts = [await intake.take(one) for one in several]
+    codes = {receipt.outcome.acknowledgement for receipt in receipts} | ({"AE"} if lack else set[str]())
+    status = 503 if any(one.outcome.retry for one in receipts) else max(_STATUS[code] for code in codes) if codes != {"AA"} else 200
+    comment = errors.text(errors.Issue("processing", lack.key, lack.params), "en") if lack else ""
+    whole = batches.answer([receipt.answer for receipt in receipts], clock.now(), comment)
+    return Response(whole, status, headers={"content-type": kind or "application/hl7-v2"})
 
 
 def watch(services: Any) -> Callable[[Request, Response], None]:

@@ -54,11 +54,18 @@ def merge(segment: Segment, sheet: Sheet) -> None:
     if len(sheet.merged) >= len(sheet.patients):
         raise Fault("exchange.missing-segment", "PID", {"segment": "PID"}, code="100")
     # Before 2.4, and in messages about external numbers, the number stands in MRG-4 or MRG-2.
-    found = (identifiers(segment, field, sheet, {"type": "MR"}) for field in (1, 4, 2))
-    old = next((one for one in found if one), None)
-    if not old:
+    found = [one for field in (1, 4, 2) if (one := identifiers(segment, field, sheet, {"type": "MR"}))]
+    if not found:
         raise Fault("exchange.missing-field", "MRG-1", code="101")
+    old = next((one for one in found if not _shares(one, sheet.patients[-1])), None)
+    if old is None:
+        raise Fault("exchange.merge-itself", "MRG-1", code="205")
     sheet.joints.append(Joint(_joint_of(sheet), len(sheet.patients) - 1, old))
+
+
+def _shares(old: list[dict[str, Any]], patient: dict[str, Any]) -> bool:
+    own = {(one["system"], one["value"]) for one in patient["identifier"]}
+    return any((one["system"], one["value"]) in own for one in old)
 
 
 def _joint_of(sheet: Sheet) -> Literal["merge", "change", "link", "unlink"]:
@@ -71,6 +78,8 @@ def pair(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.two-patients", "PID", code="100", occurrence=3)
     sheet.patients.append(described(segment, sheet))
     if len(sheet.patients) > 1:
+        if _shares(sheet.patients[1]["identifier"], sheet.patients[0]):
+            raise Fault("exchange.merge-itself", "PID-3", code="205", occurrence=2)
         sheet.joints.append(Joint(_joint_of(sheet), 0, sheet.patients[1]["identifier"]))
 
 

@@ -28,6 +28,7 @@ _CODECS = {
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = re.compile(rb"\A(\xff\xfe|\xfe\xff|\x00[A-Z]\x00|[A-Z]\x00[A-Z]\x00)")
 _SIGNS = re.compile(r"[^A-Z0-9]")
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]")
 
 
 def decode(body: bytes) -> tuple[str, str]:
@@ -46,7 +47,18 @@ def decode(body: bytes) -> tuple[str, str]:
     codec = _CODECS.get(_SIGNS.sub("", declared.upper()))
     if codec is None:
         raise Fault("exchange.unknown-charset", "MSH-18", {"value": declared[:40]}, code="103", unreadable=True)
+    if "CNS" in declared.upper() and _is_euc_tw(body):
+        raise Fault("exchange.unknown-charset", "MSH-18", {"value": "CNS 11643 (EUC-TW)"}, code="103", unreadable=True)
     return (_decode(body, codec), codec) if codec else _guess(body)
+
+
+def _is_euc_tw(body: bytes) -> bool:
+    """Whether a text declared as CNS 11643 truly is: systems say so and send Big5, where half of the second bytes are below 128.
+
+    Read as Big5 it would give other people's names, so that it is refused.
+    """
+    pairs = _PAIR.findall(body)
+    return len(pairs) >= 8 and all(pair[1] >= 0xA1 for pair in pairs)
 
 
 def declared_set(body: bytes) -> str:

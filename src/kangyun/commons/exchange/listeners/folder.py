@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import structlog
 
 from kangyun.base import errors
 from kangyun.commons.exchange.actions import Intake
+from kangyun.commons.exchange.decisions import batches
 from kangyun.commons.exchange.decisions.cda.peeking import peek
 from kangyun.commons.exchange.decisions.tables import naming
 from kangyun.commons.exchange.model import Outcome, Reason
@@ -24,8 +24,6 @@ log = structlog.get_logger()
 
 KINDS = {".hl7", ".json", ".ndjson", ".xml", *naming.SUFFIXES}
 _SETTLED_SECONDS = 1.0
-_MESSAGE = re.compile(rb"(?:\A|[\r\n])[\x0b\xef\xbb\xbf]*(?=MSH[^A-Za-z0-9])")
-_ENVELOPES = re.compile(rb"[\r\n](?:FHS|BHS|BTS|FTS)[^\r\n]*")
 
 
 class Folder:
@@ -84,7 +82,9 @@ class Folder:
         outcomes = await self._outcomes(path, body)
         if any(outcome.retry for outcome in outcomes):
             return
-        self._finish(path, [outcome.reason for outcome in outcomes if outcome.reason])
+        reasons = [outcome.reason for outcome in outcomes if outcome.reason]
+        lack = batches.shortfall(body) if path.suffix.lower() == ".hl7" else None
+        self._finish(path, [*reasons, *([Reason(lack.key, lack.place, lack.params)] if lack else [])])
 
     def _read(self, path: Path) -> bytes | None:
         return path.read_bytes() if path.stat().st_size <= self._max_bytes else None
@@ -98,7 +98,7 @@ class Folder:
             return [await self._intake.take_file(body, keeper, "cda", shown)]
         if path.suffix.lower() != ".hl7":
             return [await self._intake.take_file(body, f"folder:{self._path.name}")]
-        return [(await self._intake.take(message)).outcome for message in messages(body)]
+        return [(await self._intake.take(message)).outcome for message in batches.messages(body)]
 
     def _finish(self, path: Path, reasons: list[Reason]) -> None:
         target = _free(self._path / ("failed" if reasons else "processed") / path.name)
@@ -106,15 +106,6 @@ class Folder:
         if reasons:
             target.with_name(target.name + ".reason.txt").write_text("\n".join(map(_told, reasons)) + "\n", "utf-8")
         log.info("folder.done", state="failed" if reasons else "processed")
-
-
-def messages(body: bytes) -> list[bytes]:
-    """The HL7 v2 messages of a file: one, or a batch with or without its envelope."""
-    starts = [match.end() for match in _MESSAGE.finditer(body)]
-    if not starts:
-        return [body]
-    ends = [*starts[1:], len(body)]
-    return [_ENVELOPES.sub(b"", body[start:end]).rstrip(b"\x0b\x1c\r\n") + b"\r" for start, end in zip(starts, ends, strict=True)]
 
 
 def _ready(path: Path) -> bool:

@@ -21,8 +21,8 @@ from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
 from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import Intake, joining
+from kangyun.commons.exchange.decisions.batches import messages
 from kangyun.commons.exchange.listeners import Folder, listening
-from kangyun.commons.exchange.listeners.folder import messages
 from kangyun.commons.records import Store
 
 GOOD = "MSH|^~\\&|HIS|H1|||20260301080000+0800||ADT^A28|{}|P|2.5||||||UNICODE UTF-8\rEVN|A28|20260301\rPID|1||{}||周秀兰||19560304|F\r"

@@ -183,3 +183,18 @@ def test_bytes_that_cannot_be_text_name_the_place(body: bytes, key: str, place: 
     with pytest.raises(Fault) as caught:
         decode(body)
     assert (caught.value.key, caught.value.place) == (key, place)
+
+
+def test_a_truncation_sign_in_the_header_is_no_delimiter_of_fields():
+    parsed = message("PID|1||7^^^H#||A#B", signs="^~\\&#")
+    pid = parsed.first("PID")
+    assert pid is not None
+    assert pid.text(5) == "A#B"
+
+
+def test_big5_that_is_declared_as_cns_is_read_and_true_cns_is_refused():
+    header = "MSH|^~\\&|A|B|||2024||ADT^A01|1|P|2.5||||||CNS 11643-1992\rPID|1||7||"
+    assert "陳秀蘭醫師" in decode(f"{header}陳秀蘭醫師\r".encode("big5"))[0]
+    with pytest.raises(Fault) as caught:
+        decode(header.encode() + bytes.fromhex("c4e3c5f9c6a1c7b2c8c3c9d4cae5cbf6") + b"\r")
+    assert caught.value.place == "MSH-18"
