@@ -46,11 +46,3 @@ CREATE TABLE unknown_code (
     PRIMARY KEY (sender_key, system, code, role)
 );
 CREATE INDEX unknown_code_open ON unknown_code (state, number DESC);
-
--- One row that changes with every change of a map, so that other processes notice it by reading one number.
--- no resident: it counts changes of maps
-CREATE TABLE code_map_version (
-    single boolean PRIMARY KEY DEFAULT true CHECK (single),
-    version bigint NOT NULL
-);
-INSERT INTO code_map_version (version) VALUES (1);
