@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kangyun.base.database import queries
-from kangyun.commons.population.decisions.matching import Features, Weights
+from kangyun.base.text import has_chinese
+from kangyun.commons.population.decisions.matching import Evidence, Features, Weights, decode, score
 from kangyun.commons.population.decisions.matching.clusters import Clusters, Pair, settle
 from kangyun.commons.population.decisions.matching.dialects import LISTS, barred, reached, settings
+from kangyun.commons.population.decisions.matching.names import surname_and_given
 from kangyun.commons.population.decisions.matching.scoring import rarity
 
 if TYPE_CHECKING:
@@ -62,6 +66,14 @@ class Decisions:
     apart: Sequence[Pair] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a linkage would change in what stands: Persons to become one, and Persons that it would take apart."""
+
+    unions: list[list[str]]
+    parted: list[tuple[str, list[list[int]]]]
+
+
 @dataclass(slots=True)
 class Batch:
     """One run over one table of records, in memory or spilling to `folder`."""
@@ -83,17 +95,22 @@ class Batch:
 
     def add(self, records: Iterable[Record]) -> None:
         """Take records in; call it for each page."""
-        import pyarrow  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415
 
         rows = list(records)
-        page = pyarrow.table({
-            "unique_id": pyarrow.array([one.number for one in rows], pyarrow.int64()),
-            "features": pyarrow.array([one.features for one in rows], pyarrow.string()),
-            "keys": pyarrow.array([one.keys for one in rows], pyarrow.list_(pyarrow.int64())),
+        page = pa.table({
+            "unique_id": pa.array([one.number for one in rows], pa.int64()),
+            "features": pa.array([one.features for one in rows], pa.string()),
+            "keys": pa.array([one.keys for one in rows], pa.list_(pa.int64())),
         })
         self.connection.register("page", page)
         self.connection.execute("INSERT INTO incoming SELECT * FROM page")
         self.connection.unregister("page")
+
+    def read(self, file: Path) -> None:
+        """Take in everybody from a file written by `actions.batch_store.export`; the table `who` then tells persons."""
+        self._run(sql.read.format(file=file))
+        self._run(sql.take)
 
     def link(self, decisions: Decisions | None = None) -> Linkage:
         """Block, score, cluster. Call once."""
@@ -118,19 +135,19 @@ class Batch:
         """The pairs that share a key; keys that too many share tell nothing."""
         self._run(sql.identities)
         self._run(sql.keys.format(largest_block=int(self.by.limits["largest_block"])))
-        self._run("ALTER TABLE incoming DROP COLUMN features")
         self._run(sql.pairs)
         self._run("DROP TABLE blocking")
 
     def score(self) -> None:
         """All pairs worth a look, with bits and hard rules, in the table `scored`."""
-        linker = self._linker()
+        linker = self.linker()
         found = linker.inference.predict(threshold_match_weight=self.by.thresholds.review, warning_mode="never")
         columns = ", ".join(f"l.{name} AS {name}_l, r.{name} AS {name}_r" for name in _COLUMNS)
         levels = ", ".join(f"{reached(one, 'duckdb')} AS level_{one.field}" for one in self.by.comparisons)
         self._run(sql.scored.format(found=found.physical_name, columns=columns, levels=levels, barred=barred(self.by)))
 
-    def _linker(self) -> Any:
+    def linker(self) -> Any:
+        """Splink's linker over the unfolded records and the pairs of `block`."""
         import splink  # noqa: PLC0415
         from splink.backends.duckdb import DuckDBAPI  # noqa: PLC0415
 
@@ -141,15 +158,39 @@ class Batch:
         linker.table_management.register_term_frequency_lookup(api.register(self._frequencies()), "name")
         return linker
 
+    def common_names(self, most: int) -> list[tuple[str, str, float]]:
+        """Surnames and the commonest given names: (`surname` or `given`, text, -log2 of its share)."""
+        rows: list[tuple[str, int]] = self._run(sql.holders)
+        total = sum(holders for _, holders in rows) or 1
+        counts: dict[str, Counter[str]] = {"surname": Counter(), "given": Counter()}
+        for name, holders in rows:
+            if has_chinese(name):
+                surname, given = surname_and_given(name)
+                counts["surname"][surname] += holders
+                counts["given"][given] += holders
+        return [
+            (kind, text, log2(total / number))
+            for kind, found in counts.items() for text, number in found.most_common(most) if number > 1
+        ]
+
+    def histogram(self) -> list[tuple[float, int]]:
+        """How many scored pairs without a hard rule there are at each number of bits."""
+        return self._run(sql.histogram)
+
+    def prior_bits(self) -> float:
+        """The odds that two records taken at random are one person, in bits, by those that have a sure number."""
+        same, every = self._run(sql.prior)[0]
+        return log2(max(same, 1) / max(every, 1))
+
     def _frequencies(self) -> Any:
         """How frequent each name is: as the rules say, or as it is here where that is more."""
-        import pyarrow  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415
 
         rows = self.connection.execute(sql.holders).fetchall()
         total = sum(holders for _, holders in rows) or 1
         least = 2.0 ** -self.by.most
         shares = [max(2.0 ** -rarity(name, self.by), (holders - 1) / total, least) for name, holders in rows]
-        return pyarrow.table({"name": [name for name, _ in rows], "tf_name": shares})
+        return pa.table({"name": [name for name, _ in rows], "tf_name": shares})
 
     def _settle(self, decisions: Decisions) -> Linkage:
         limits, thresholds = self.by.limits, self.by.thresholds
@@ -169,6 +210,32 @@ class Batch:
         total = self._run("SELECT count(*) FROM record")[0][0]
         doubts = _worth_asking(asked, clusters, contrary)[: int(total * limits["review_share"]) or 1]
         return Linkage(clusters, doubts, self._run("SELECT count(*) FROM pair")[0][0])
+
+    def standing(self) -> list[Pair]:
+        """Pairs of records that stand under one Person now, a chain for each."""
+        return [(group[0], other) for (group,) in self._run(sql.standing) for other in group[1:]]
+
+    def change(self, linkage: Linkage) -> Change:
+        """How a linkage differs from the Persons in the table `who`."""
+        person: dict[int, str] = dict(self._run(sql.persons))
+        unions = {tuple(sorted({person[record] for record in group})) for group in linkage.groups()}
+        parted: list[tuple[str, list[list[int]]]] = []
+        for (group,) in self._run(sql.standing):
+            parts: dict[int, list[int]] = {}
+            for record in group:
+                parts.setdefault(linkage.clusters.of(record), []).append(record)
+            if len(parts) > 1:
+                parted.append((person[group[0]], list(parts.values())))
+        return Change(sorted(list(union) for union in unions if len(union) > 1), parted)
+
+    def evidence(self, doubt: Doubt) -> tuple[str, str, Evidence]:
+        """The ids of the two Patients of a doubt, and what is known of them."""
+        rows: dict[int, tuple[str, str]] = {
+            number: (patient, text)
+            for number, patient, text in self.connection.execute(sql.two, [doubt.one, doubt.other]).fetchall()
+        }
+        one, other = rows[doubt.one], rows[doubt.other]
+        return one[0], other[0], score(decode(one[1]), decode(other[1]), self.by)
 
     def _run(self, statement: str) -> list[Any]:
         return self.connection.execute(statement).fetchall()

@@ -3,6 +3,22 @@
 -- name: incoming
 CREATE TABLE incoming (unique_id BIGINT, features VARCHAR, keys BIGINT[])
 
+-- name: read
+CREATE TABLE who AS SELECT * FROM read_csv('{file}', header = true, delim = ',', quote = '"', escape = '"', max_line_size = 10000000,
+    columns = {{'resident': 'BIGINT', 'patient': 'VARCHAR', 'person': 'VARCHAR', 'assurance': 'SMALLINT', 'features': 'VARCHAR', 'keys': 'VARCHAR'}})
+
+-- name: take
+INSERT INTO incoming SELECT resident, features, CAST(keys AS BIGINT[]) FROM who
+
+-- name: standing
+SELECT list(resident ORDER BY resident) FROM who GROUP BY person HAVING count(*) > 1
+
+-- name: persons
+SELECT resident, person FROM who
+
+-- name: two
+SELECT resident, patient, features FROM who WHERE resident IN (?, ?)
+
 -- name: busy_phones
 SELECT list(phone) FROM (
     SELECT phone FROM (SELECT unnest(phones) AS phone FROM record) GROUP BY phone HAVING count(*) > {holders}
@@ -68,3 +84,10 @@ ORDER BY bits DESC, one, other
 
 -- name: numbers
 SELECT unique_id, sure_number FROM record WHERE sure_number <> ''
+
+-- name: histogram
+SELECT round(bits) AS bits, count(*) FROM scored WHERE barred = '' GROUP BY 1 ORDER BY 1
+
+-- name: prior
+SELECT sum(n * (n - 1) / 2), sum(n) * (sum(n) - 1) / 2
+FROM (SELECT count(*) AS n FROM record WHERE sure_number <> '' GROUP BY sure_number)

@@ -168,7 +168,7 @@ def _phones(patient: dict[str, Any]) -> tuple[str, ...]:
     )[:4]
 
 
-def _places(patient: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def _places(patient: dict[str, Any]) -> dict[str, Any]:
     found = [places.place(one) for one in _items(patient.get("address"))][:3]
     return {
         "counties": _distinct(one.county for one in found), "towns": _distinct(one.town for one in found),

@@ -63,7 +63,8 @@ def _characters() -> dict[int, str]:
 def _shapes() -> dict[int, str]:
     """Characters that are taken for one another by eye -> the first of their group."""
     found: dict[int, str] = {}
-    for group in _tables()["shapes"].split():
+    groups: list[str] = _tables()["shapes"].split()
+    for group in groups:
         first = found.get(ord(group[0]), group[0])
         for other in group:
             found.setdefault(ord(other), first)

@@ -1,0 +1,177 @@
+"""`kangyun link`: everybody is compared with everybody, Persons are joined, doubts go to the review queue; resumable."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kangyun.app.services import Services, open_services
+from kangyun.base import rules
+from kangyun.base.settings import Settings
+from kangyun.commons.access import Handle
+from kangyun.commons.population.actions import batch_learn, batch_store
+from kangyun.commons.population.actions.batch import Batch, Change, Decisions, Linkage
+from kangyun.commons.population.decisions.matching import Weights, weights, weights_of
+
+_PAGE = 50
+_SAMPLES = 20
+
+
+def run_link(settings: Settings, dry_run: Path | None, learn: Path | None, memory: str) -> int:
+    """Link everybody, or only report what a rule file would change, or learn a rule file."""
+    if dry_run is not None:
+        with dry_run.open("rb"):
+            pass  # Whoever mistypes a name should not wait for the database first; raises OSError.
+    return asyncio.run(_link(settings, dry_run, learn, memory))
+
+
+async def _link(settings: Settings, dry_run: Path | None, learn: Path | None, memory: str) -> int:
+    services = await open_services(settings)
+    folder = settings.data / "linking"
+    folder.mkdir(exist_ok=True)
+    try:
+        if learn is not None:
+            return await _learn(services, folder, learn, memory)
+        if dry_run is not None:
+            return await _dry_run(services, folder, weights_of(rules.read(dry_run)), memory)
+        await _link_all(services, folder, memory)
+        return 0
+    finally:
+        await services.database.close()
+        await services.database.stop_server()
+
+
+async def _everybody(services: Services, folder: Path, by: Weights, memory: str) -> tuple[Batch, Decisions]:
+    file = folder / "everybody.csv"
+    async with services.database.connection() as connection:
+        number = await batch_store.export(connection, file)
+        decisions = await batch_store.decisions(connection)
+    print(f"{number} Patients read", flush=True)
+    batch = Batch(by, memory, folder=folder)
+    batch.read(file)
+    file.unlink()
+    return batch, decisions
+
+
+async def _link_all(services: Services, folder: Path, memory: str) -> None:
+    started = time.monotonic()
+    plan = Plan(folder / "plan.json")
+    handle = services.gate.system("population.link")
+    if not plan.load():
+        batch, decisions = await _everybody(services, folder, weights(), memory)
+        standing = Decisions([*decisions.together, *batch.standing()], decisions.apart)
+        linkage = await asyncio.to_thread(batch.link, standing)
+        print(f"{linkage.pairs} pairs compared in {time.monotonic() - started:.1f} s", flush=True)
+        await _ask(handle, batch, linkage)
+        plan.save(batch.change(linkage).unions)
+    else:
+        print(f"going on where it stopped: {plan.done} of {len(plan.unions)} done", flush=True)
+    await _unite(handle, plan)
+    print(f"{len(plan.unions)} joins in {time.monotonic() - started:.1f} s")
+    plan.finish()
+
+
+async def _ask(handle: Handle, batch: Batch, linkage: Linkage) -> None:
+    for page in _pages(linkage.doubts):
+        await batch_store.ask(handle, [batch.evidence(doubt) for doubt in page])
+    print(f"{len(linkage.doubts)} pairs for the review queue", flush=True)
+
+
+async def _unite(handle: Handle, plan: Plan) -> None:
+    for page in _pages(plan.unions[plan.done :]):
+        await batch_store.unite(handle, page)
+        plan.advance(len(page))
+        _progress(plan.done, len(plan.unions))
+
+
+def _progress(done: int, total: int) -> None:
+    end = "\r" if sys.stdout.isatty() else "\n"
+    print(f"{done / total:6.1%}  {done} of {total} joined", end=end, flush=True)
+
+
+def _pages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _PAGE):
+        yield items[start : start + _PAGE]
+
+
+class Plan:
+    """Which Persons are to become one, on disk from the moment it is known, so that a killed run goes on.
+
+    Joining what is joined already does nothing, so the page that was under way may safely be repeated.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._mark = file.with_suffix(".done")
+        self.unions: list[list[str]] = []
+        self.done = 0
+
+    def load(self) -> bool:
+        """Take up a plan of today's rules that was not finished."""
+        if not self._file.exists():
+            return False
+        kept = json.loads(self._file.read_text("utf-8"))
+        if kept["rules"] != _fingerprint():
+            return False
+        self.unions = kept["unions"]
+        self.done = int(self._mark.read_text("utf-8") or 0) if self._mark.exists() else 0
+        return True
+
+    def save(self, unions: list[list[str]]) -> None:
+        """Write a new plan, whole or not at all."""
+        self.unions, self.done = unions, 0
+        self._mark.unlink(missing_ok=True)
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps({"rules": _fingerprint(), "unions": unions}), "utf-8")
+        part.rename(self._file)
+
+    def advance(self, number: int) -> None:
+        """Note that some more are done."""
+        self.done += number
+        part = self._mark.with_suffix(".mark")
+        part.write_text(str(self.done), "utf-8")
+        part.rename(self._mark)
+
+    def finish(self) -> None:
+        """Forget the plan."""
+        self._file.unlink(missing_ok=True)
+        self._mark.unlink(missing_ok=True)
+
+
+def _fingerprint() -> str:
+    return hashlib.sha256(rules.load("kangyun.commons.population", "matching.yaml").file.read_bytes()).hexdigest()
+
+
+async def _dry_run(services: Services, folder: Path, by: Weights, memory: str) -> int:
+    batch, decisions = await _everybody(services, folder, by, memory)
+    linkage = await asyncio.to_thread(batch.link, decisions)
+    print(json.dumps(report(batch.change(linkage), linkage), indent=1))
+    return 0
+
+
+def report(change: Change, linkage: Linkage) -> dict[str, Any]:
+    """What a rule file would change: numbers, sizes, and samples by id; no names."""
+    sizes: dict[int, int] = {}
+    for group in linkage.groups():
+        sizes[len(group)] = sizes.get(len(group), 0) + 1
+    return {
+        "pairs_compared": linkage.pairs, "persons_joined": len(change.unions), "persons_parted": len(change.parted),
+        "review_queue": len(linkage.doubts), "sizes": dict(sorted(sizes.items())),
+        "samples_joined": [[f"Person/{one}" for one in union] for union in change.unions[:_SAMPLES]],
+        "samples_parted": [f"Person/{person}" for person, _ in change.parted[:_SAMPLES]],
+    }
+
+
+async def _learn(services: Services, folder: Path, file: Path, memory: str) -> int:
+    batch, _ = await _everybody(services, folder, weights(), memory)
+    source = rules.load("kangyun.commons.population", "matching.yaml").file
+    text = await asyncio.to_thread(batch_learn.proposal, batch, source)
+    await asyncio.to_thread(file.write_text, text, "utf-8")
+    print(f"{file} holds the proposed rules; compare with: kangyun link --dry-run {file}")
+    return 0
