@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kangyun.base import jobs
 from kangyun.base.reactions import Change, Reaction
 from kangyun.commons.access import Handle, Transaction, Write
 from kangyun.commons.population.actions import forget, place
 from kangyun.commons.population.decisions.traits import source_of
 from kangyun.commons.population.model import Arrival
-from kangyun.commons.population.queries import members
+from kangyun.commons.population.queries import members, patients_of
+from kangyun.commons.population.queries.card import cards_on
 
 
 async def on_patient(handle: Handle, change: Change) -> None:
@@ -29,6 +31,18 @@ async def on_patient(handle: Handle, change: Change) -> None:
     await handle.commit([], beside=beside)
 
 
+async def on_person(handle: Handle, change: Change) -> None:
+    """A card's number is made of name and document: where they changed, a job, which has the keys, makes the new one."""
+    person = await handle.read("Person", change.id)
+    async with handle.connection() as connection:
+        cards = await cards_on(connection, patients_of(person)) if person else []
+        if any(not one.temporary for one in cards):
+            await jobs.enqueue(connection, "population.card_renew", {"person": change.id})
+
+
 def reactions() -> list[Reaction]:
     """The reactions of this room."""
-    return [Reaction("population.place", listens={"Patient"}, writes={"Person"}, act=on_patient)]
+    return [
+        Reaction("population.place", listens={"Patient"}, writes={"Person"}, act=on_patient),
+        Reaction("population.card_number", listens={"Person"}, writes=set[str](), act=on_person),
+    ]

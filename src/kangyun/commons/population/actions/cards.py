@@ -16,10 +16,12 @@ from kangyun.base.database import Connection
 from kangyun.base.errors import refuse
 from kangyun.base.keys import KeyStore, PublicKey
 from kangyun.commons.access import Handle, Write
+from kangyun.commons.population.actions.persons import link
 from kangyun.commons.population.actions.residents import register
 from kangyun.commons.population.decisions import card as deciding
 from kangyun.commons.population.decisions.card import CARD_SYSTEM, Claims, Numbers, terms
 from kangyun.commons.population.queries import card as reading
+from kangyun.commons.population.queries import patients_of
 from kangyun.commons.population.queries.card import Card, Event, Use, Ward, sql
 
 log = structlog.get_logger()
@@ -122,8 +124,18 @@ class Cards:
         await self._create(anchor, Numbers("", number), kind, clock.now() + timedelta(days=days), None)
         return await self._fresh(anchor)
 
+    async def join(self, card: Card, patient_id: str) -> Card:
+        """Say who the holder of a temporary card is: both Patients stand under one Person from now on.
+
+        Raises Problem 404 for nobody, 409 when the card is none that can be joined.
+        """
+        if not card.temporary or deciding.next_state(card.state, "join") is None:
+            raise refuse(409, "conflict", "population.card-state")
+        await link(self.handle, card.patient, patient_id, self.handle.actor.name)
+        return await self.change(card, "join", "clerk", patient_id)
+
     async def change(self, card: Card, event: str, by: By, joined: str | None = None) -> Card:
-        """Freeze, unfreeze, report lost, end or join; raises Problem 409 when the card's state does not allow it."""
+        """Freeze, unfreeze, report lost or end; raises Problem 409 when the card's state does not allow it."""
         following = deciding.next_state(card.state, event)
         if following is None or event not in deciding.may_follow(card.state, by):
             raise refuse(409, "conflict", "population.card-state")
@@ -292,6 +304,16 @@ def masked_name(name: str) -> str:
     if name.isascii():
         return " ".join(f"{word[:1]}*" for word in name.split())
     return f"{name[0]}*{name[-1] if len(name) > 2 else ''}"
+
+
+@jobs.job("population.card_renew")
+async def renew(services: Any, payload: dict[str, Any]) -> None:
+    """Give the cards of a Person a new number when the name or the document is another one now."""
+    handle = services.gate.system("population.card_renew")
+    person = await handle.read("Person", str(payload["person"]))
+    patients = patients_of(person) if person else []
+    if patients:
+        await Cards(handle, services.keys).renew_numbers(patients[0])
 
 
 @jobs.every("population.card_codes", seconds=3600)

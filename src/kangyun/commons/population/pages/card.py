@@ -127,7 +127,7 @@ async def join(request: Request) -> Response:
     others = [one for one in found if one["id"] != card.patient]
     if len(others) != 1:
         return await _person_page(request, web.translate(request.state.language, "population.join.who"), 422)
-    return await _done(request, cards.change(card, "join", "clerk", str(others[0]["id"])))
+    return await _done(request, cards.join(card, str(others[0]["id"])))
 
 
 async def entrust(request: Request) -> Response:

@@ -17,15 +17,18 @@ from kangyun.app.services import Services
 from kangyun.base import clock, errors
 from kangyun.base.errors import Problem
 from kangyun.base.keys import verify
+from kangyun.base.reactions import Change
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population.actions.card_family import Right, guard, release
 from kangyun.commons.population.actions.card_scan import Reading, Recognised, report, scan
-from kangyun.commons.population.actions.cards import PROTECT_KEY, Cards, forget_codes, masked_name
+from kangyun.commons.population.actions.cards import PROTECT_KEY, Cards, forget_codes, masked_name, renew
 from kangyun.commons.population.actions.residents import register
 from kangyun.commons.population.decisions import card as deciding
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 from kangyun.commons.population.queries import card as reading
+from kangyun.commons.population.queries import identities
 from kangyun.commons.population.queries.card import Card
+from kangyun.commons.population.reactions import on_person
 
 errors.register("kangyun.commons.population")
 
@@ -310,6 +313,21 @@ async def test_a_new_name_keeps_the_old_number_as_alias(cards: Cards):
     assert [(one["number"], one["current"]) for one in known] == [(fresh.number, True), (card.number, False)]
 
 
+async def test_a_change_of_the_person_renews_the_number_by_itself(cards: Cards, services: Services):
+    number = id_number()
+    first = await resident(cards.handle, "吴芳", number)
+    card = await cards.issue(first)
+    await resident(cards.handle, "吴芳芳", number)
+    page = await cards.handle.search("Person", [("link", f"Patient/{first}")])
+    change = Change(1, 0, 0, "Person", str(page.resources[0]["id"]), 2, "update")
+    await on_person(cards.handle, change)
+    async with cards.handle.connection() as connection:
+        payloads = await connection.fetch("SELECT payload FROM job WHERE name = 'population.card_renew'")
+    await renew(services, {"person": change.id})
+    assert len(payloads) == 1
+    assert (await cards.of(first))[0].number != card.number
+
+
 async def test_a_temporary_card_has_a_deadline(cards: Cards):
     known = {"name": [{"text": "周秀兰之子"}], "gender": "male", "birthDate": "2026-11-20"}
     card = await cards.issue_temporary("newborn", known)
@@ -329,9 +347,12 @@ async def test_a_formal_card_does_not_pass_as_temporary(cards: Cards, card: Card
 
 async def test_a_strangers_card_is_joined_to_the_person(cards: Cards, card: Card):
     stranger = await cards.issue_temporary("stranger", {"name": [{"text": "无名氏"}], "gender": "female"})
-    joined = await cards.change(stranger, "join", "clerk", card.patient)
+    joined = await cards.join(stranger, card.patient)
     assert (joined.state, joined.joined) == ("joined", card.patient)
     assert await refusal(scan(cards, at(cards.printed_code(stranger)))) == "joined"
+    assert {stranger.patient, card.patient} <= set(await identities(cards.handle, card.patient))
+    assert [one.kind for one in await cards.of(stranger.patient)] == ["formal", "stranger"]
+    assert await refusal(cards.join(card, stranger.patient)) == "state"
 
 
 async def test_a_guardian_shows_a_childs_card_until_a_date(cards: Cards, card: Card):
