@@ -86,7 +86,7 @@ def _settled(encounter: dict[str, Any]) -> dict[str, Any]:
     encounter["period"] = period
     if not period:
         del encounter["period"]
-    if encounter.get("location"):
+    if encounter.get("location") and all("period" in place for place in encounter["location"]):
         encounter["location"] = _closed(encounter["location"], period.get("end"))
     return encounter
 
@@ -105,11 +105,12 @@ def _events(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _places(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ordered: list[dict[str, Any]] = []
-    for entry in sorted(entries, key=_start):
+    for entry in sorted((entry for entry in entries if "period" in entry), key=_start):
         if ordered and _same_place(ordered[-1], entry):
             continue
         ordered.append(entry)
-    return ordered
+    # Documents name a place without saying when; it counts where no event tells of any.
+    return ordered or [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
 
 
 def _closed(places: list[dict[str, Any]], end: str | None) -> list[dict[str, Any]]:
