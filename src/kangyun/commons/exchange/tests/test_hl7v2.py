@@ -143,3 +143,47 @@ async def test_a_visit_that_was_renumbered_is_found_under_both_numbers(hospital:
     former = next(one for one in found if one["id"] != kept["id"])
     assert former["partOf"]["reference"] == f"Encounter/{kept['id']}"
     assert former["status"] == "in-progress"
+
+
+async def persons_of(hospital: Hospital) -> list[set[str]]:
+    """The local numbers under each Person that holds any."""
+    numbers = {one["id"]: one["identifier"][0]["value"] for one in await hospital.all("Patient") if one.get("identifier")}
+    links = [[link["target"]["reference"].split("/") for link in one.get("link", [])] for one in await hospital.all("Person")]
+    found = [{numbers[id_] for type_, id_ in some if type_ == "Patient" and id_ in numbers} for some in links]
+    return sorted((one for one in found if one), key=sorted)
+
+
+async def test_two_people_are_linked_and_unlinked_and_said_so_twice(hospital: Hospital):
+    other = PID.replace("|7^", "|8^").replace("周秀兰", "周秀蓝")
+    for _ in range(2):
+        assert (await hospital.send("ADT^A24", "EVN|A24|20260301080000+0800", PID, other)).state == "stored"
+        assert await persons_of(hospital) == [{"7", "8"}]
+    for _ in range(2):
+        assert (await hospital.send("ADT^A37", "EVN|A37|20260302080000+0800", PID, other)).state == "stored"
+        assert await persons_of(hospital) == [{"7"}, {"8"}]
+
+
+async def test_a_merge_of_the_already_merged_changes_nothing_and_one_of_itself_is_refused(hospital: Hospital):
+    other = PID.replace("|7^", "|9^")
+    merge = ["EVN|A40|20260301080000+0800", PID, "MRG|9^^^H&1.2.3&ISO^MR"]
+    await hospital.send("ADT^A28", "EVN|A28|20260301080000+0800", PID)
+    await hospital.send("ADT^A28", "EVN|A28|20260301080000+0800", other)
+    await hospital.send("ADT^A40", *merge)
+    before = await hospital.all("Patient")
+    assert (await hospital.send("ADT^A40", *merge)).state == "stored"
+    assert (await hospital.send("ADT^A40", merge[0], other, "MRG|7^^^H&1.2.3&ISO^MR")).state == "stored"
+    assert [one["meta"]["versionId"] for one in await hospital.all("Patient")] == [one["meta"]["versionId"] for one in before]
+    itself = await hospital.send("ADT^A40", merge[0], PID, "MRG|7^^^H&1.2.3&ISO^MR")
+    assert itself.reason
+    assert (itself.state, itself.reason.key, itself.reason.place) == ("quarantined", "exchange.merge-itself", "MRG-1")
+
+
+async def test_a_visit_under_the_wrong_patient_moves_with_all_that_belongs_to_it(hospital: Hospital):
+    wrong, pv1 = PID.replace("|7^", "|9^").replace("周秀兰", "周秀莲"), "PV1|1|I|W3^305^2||||||||||||||||V1"
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", wrong, pv1)
+    await hospital.send("ORU^R01", wrong, pv1, "OBR|1||R1|24323-8^生化全套^LN|||20260301083600+0800|||||||||||||||20260301104100+0800||LAB|F", "OBX|1|NM|14749-6^葡萄糖^LN||8.40|mmol/L|||||F")
+    await hospital.send("ADT^A45", "EVN|A45|20260302080000+0800", PID, "MRG|9^^^H&1.2.3&ISO^MR||||V1", pv1)
+    owner = {"reference": f"Patient/{(await hospital.one('Patient', identifier='7'))['id']}"}
+    assert (await hospital.one("Encounter", identifier="V1"))["subject"] == owner
+    assert (await hospital.one("Observation", code="14749-6"))["subject"] == owner
+    assert (await hospital.one("DiagnosticReport", code="24323-8"))["subject"] == owner
