@@ -159,7 +159,7 @@ async def issue_document(request: Request) -> Response:
     made, number = clock.instant(clock.now()), str(uuid4())
     built = await document_of(request.state.handle, request.path_params["code"], patient, Issue(number, number, 1, made), visit_id=visit)
     issues = [
-        errors.Issue("required", "exchange.lacks", {"code": one.code, "zh": one.zh, "en": one.en}, f"{one.section}/{one.code}", "warning")
+        errors.Issue("required", "exchange.lacks", {"code": one.code, "name": one.zh, "name_en": one.en}, f"{one.section}/{one.code}", "warning")
         for one in built.missing
     ]
     if request.query_params.get("check") == "true":

@@ -1,10 +1,11 @@
-"""What follows when the record changes: receivers are told."""
+"""What follows when the record changes: receivers are told, and documents go up to the province."""
 
 from __future__ import annotations
 
 from kangyun.base.reactions import Change, Reaction
 from kangyun.commons.access import Handle
-from kangyun.commons.exchange.actions import outbound
+from kangyun.commons.exchange.actions import outbound, upload
+from kangyun.commons.exchange.decisions.cda.uploads import listened
 from kangyun.commons.exchange.decisions.outbound import receivers, resource_of
 
 
@@ -13,7 +14,14 @@ async def tell(handle: Handle, change: Change) -> None:
     await outbound.put(handle, change)
 
 
+async def renew(handle: Handle, change: Change) -> None:
+    """Put down the document that the change brings up to date at the province."""
+    await upload.put(handle, change)
+
+
 def reactions() -> list[Reaction]:
     """The reactions of this room; none where nobody has asked to be told, so that nobody reads the feed for nothing."""
     types = {resource_of(name) for one in receivers().values() for name in one.messages}
-    return [Reaction("exchange.tell", listens=types, writes=frozenset(), act=tell)] if types else []
+    telling = [Reaction("exchange.tell", listens=types, writes=frozenset(), act=tell)] if types else []
+    wanted = listened()
+    return [*telling, Reaction("exchange.upload", listens=wanted, writes=frozenset(), act=renew)] if wanted else telling

@@ -3,9 +3,9 @@
 from starlette.routing import BaseRoute
 
 from kangyun.base import web
-from kangyun.commons.exchange.pages import handling, messages, quality, quarantine, senders
+from kangyun.commons.exchange.pages import codes, handling, messages, quality, quarantine, senders, upload
 
-_PARTS = (messages, quarantine, handling, senders, quality)
+_PARTS = (messages, quarantine, handling, senders, quality, upload, codes)
 
 
 def routes() -> list[BaseRoute]:
