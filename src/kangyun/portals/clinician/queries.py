@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from kangyun.base.errors import Issue, Problem
+from kangyun.commons import population
 from kangyun.portals.clinician.decisions.naming import Node, names_of, reference_targets
-from kangyun.portals.clinician.decisions.people import distinct, is_number, linked
+from kangyun.portals.clinician.decisions.people import distinct, golden, is_number, linked, with_death
 
 _FEW = 20
+# A person whom many institutions know takes as many places among what is found.
+_MANY = "60"
+_SENDER = "urn:kangyun:sender"
 _PAGE = "500"
 _MOST_PAGES = 12
 _NAMED = ("Organization/", "Practitioner/")
@@ -36,14 +41,18 @@ class Handle(Protocol):
 
 
 async def patient(handle: Handle, patient_id: str) -> Node:
-    """Read a resident.
+    """Read a resident: one institution's Patient with the values that the Person above it holds to be right.
 
     Raises ``Problem(404)`` when there is none.
     """
     found = await handle.read("Patient", patient_id)
     if found is None:
         raise Problem(404, Issue("not-found", "clinician.no-resident"))
-    return found
+    person = await population.person_of(handle, patient_id)
+    if person is None or found.get("deceasedDateTime"):
+        return golden(found, person)
+    read = await asyncio.gather(*(handle.read("Patient", one) for one in population.patients_of(person)))
+    return with_death(golden(found, person), [one for one in read if one])
 
 
 async def find(handle: Handle, text: str) -> list[Node]:
@@ -54,20 +63,31 @@ async def find(handle: Handle, text: str) -> list[Node]:
         searches = [[("identifier", plain)], [("phone", plain)], [("identifier", wanted)]]
     else:
         searches = [[("name", " ".join(wanted.split()))]]
-    pages = await asyncio.gather(*(handle.search("Patient", [*one, ("_count", str(_FEW))]) for one in searches))
-    return distinct(resource for page in pages for resource in page.resources)[:_FEW]
+    pages = await asyncio.gather(*(handle.search("Patient", [*one, ("_count", _MANY)]) for one in searches))
+    return (await _people(handle, [resource for page in pages for resource in page.resources]))[:_FEW]
 
 
 async def newest(handle: Handle) -> list[Node]:
     """List the residents whose record changed last."""
-    page = await handle.search("Patient", [("_sort", "-_lastUpdated"), ("_count", "8")])
-    return distinct(page.resources)
+    page = await handle.search("Patient", [("_sort", "-_lastUpdated"), ("_count", "40")])
+    return (await _people(handle, page.resources))[:8]
 
 
 async def known(handle: Handle, ids: Iterable[str]) -> list[Node]:
     """Read residents by id, in the order given, leaving out who is gone."""
     found = await asyncio.gather(*(handle.read("Patient", one) for one in ids))
-    return [one for one in found if one is not None]
+    return await _people(handle, [one for one in found if one is not None])
+
+
+async def _people(handle: Handle, patients: Iterable[Node]) -> list[Node]:
+    """Each person once, whatever number of institutions know them, in the order found."""
+    listed = distinct(patients)
+    persons = await population.persons_of(handle, [one["id"] for one in listed])
+    seen: dict[str, Node] = {}
+    for one in listed:
+        person = persons.get(one["id"])
+        seen.setdefault(f"Person/{person['id']}" if person else one["id"], golden(one, person))
+    return list(seen.values())
 
 
 async def record(handle: Handle, patient_id: str, types: Iterable[str]) -> list[Node]:
@@ -78,8 +98,8 @@ async def record(handle: Handle, patient_id: str, types: Iterable[str]) -> list[
 
 
 async def identities(handle: Handle, patient_id: str) -> list[str]:
-    """List a resident's id and those of the records that were merged into it, however often."""
-    found = [patient_id]
+    """List the ids of all records of a resident: of every institution, and those that were merged into them, however often."""
+    found = await population.identities(handle, patient_id)
     for one in found:
         known = await handle.read("Patient", one)
         found += [other for other in linked(known or {}, "replaces") if other not in found]
@@ -102,7 +122,20 @@ async def names(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
     targets = reference_targets(resources, _NAMED)
     wanted = {kind: sorted(one.split("/")[1] for one in targets if one.startswith(kind)) for kind in _NAMED}
     lists = await asyncio.gather(*(_all(handle, kind[:-1], [("_id", ",".join(ids[:_FEW * 10])), ("_count", _PAGE)]) for kind, ids in wanted.items() if ids))
-    return names_of(resource for found in lists for resource in found)
+    found = names_of(resource for found in lists for resource in found)
+    return found | await _sources(handle, resources)
+
+
+async def _sources(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
+    """The names of the institutions whose systems sent the resources: meta.source -> name."""
+    sources = {one.get("meta", {}).get("source", "") for one in resources}
+    keys = {source: unquote(source.removeprefix(f"{_SENDER}:")) for source in sources if source.startswith(f"{_SENDER}:")}
+    if not keys:
+        return {}
+    wanted = ",".join(f"{_SENDER}|{key}" for key in sorted(keys.values()))
+    organizations = await _all(handle, "Organization", [("identifier", wanted), ("_count", _PAGE)])
+    called = {number["value"]: one.get("name", "") for one in organizations for number in one.get("identifier", []) if number.get("system") == _SENDER}
+    return {source: called.get(key, key) for source, key in keys.items()}
 
 
 async def senders(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kangyun.commons.access import Handle, Write
+from kangyun.commons.exchange.actions.coding import coder_of
 from kangyun.commons.exchange.decisions import results, visits
 from kangyun.commons.exchange.decisions.builders import provenance
 from kangyun.commons.exchange.decisions.drafts import Draft, Sheet
@@ -23,13 +24,16 @@ async def writes_of(handle: Handle, sheet: Sheet, resident: str, number: int, re
     """
     trace = sheet.add(provenance(sheet, number, [], recorded), "raw", str(number))
     settled = settle(sheet, resident)
+    coded = await coder_of(handle.database).code(handle, sheet.sender.key, [draft.resource for draft in sheet.drafts])
+    for draft, resource in zip(sheet.drafts, coded, strict=True):
+        draft.resource = resource
     places = [(draft.type, id_) for draft, (id_, _) in zip(sheet.drafts, settled, strict=True)]
     wanted = _wanted(sheet.drafts, places)
     held = await _held(handle, sheet.drafts, wanted)
     writes: list[Write] = []
     for draft, place in zip(sheet.drafts, places, strict=True):
         if draft is not trace and place in wanted:
-            writes += _write(draft, place, held.get(place))
+            writes += _write(draft, place, held.get(place), sheet.sender.urn)
     # A message about the directory itself is about nobody.
     telling = [write for write in writes if write.type not in _DIRECTORY or not resident]
     targets = [{"reference": f"{write.type}/{write.id}"} for write in telling]
@@ -71,14 +75,15 @@ async def _held(
     return held | await current(handle, {place for place in wanted if place[0] in {"Observation", "Specimen"}})
 
 
-def _write(draft: Draft, place: tuple[str, str], held: dict[str, Any] | None) -> list[Write]:
+def _write(draft: Draft, place: tuple[str, str], held: dict[str, Any] | None, source: str) -> list[Write]:
     resource = _joined(draft, held)
     if resource is None:
         if draft.join == "keep":
             _seen.add(place)
         return []
     version = int(held["meta"]["versionId"]) if held else 0
-    return [Write("update", place[0], {**resource, "id": place[1]}, id=place[1], if_match=version)]
+    whole = {**resource, "id": place[1], "meta": {"source": source, **resource.get("meta", {})}}
+    return [Write("update", place[0], whole, id=place[1], if_match=version)]
 
 
 def _joined(draft: Draft, held: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -108,7 +108,8 @@ def source_of(resource: Node, names: Names, encounters: Mapping[str, Node] | Non
     visit = (encounters or {}).get((resource.get("encounter") or {}).get("reference", ""))
     from_visit = source_of(visit, names) if visit is not None and visit is not resource else ""
     own = names.get(f"{resource['resourceType']}/{resource.get('id')}", "")
-    return from_visit or own or next((name for _, name in stated if name), "")
+    sender = names.get(resource.get("meta", {}).get("source", ""), "")
+    return from_visit or own or next((name for _, name in stated if name), "") or sender
 
 
 def _is_institution(reference: Node) -> bool:

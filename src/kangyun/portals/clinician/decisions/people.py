@@ -64,6 +64,20 @@ def _address(addresses: Iterable[Node]) -> str:
     return ""
 
 
+_GOLDEN = ("name", "gender", "birthDate", "telecom", "address", "identifier")
+
+
+def golden(patient: Node, person: Node | None) -> Node:
+    """The Patient with what the Person above it holds to be right."""
+    return {**patient, **{key: person[key] for key in _GOLDEN if person and key in person}}
+
+
+def with_death(patient: Node, others: Iterable[Node]) -> Node:
+    """The Patient with a death that only another institution knows of; a Person does not tell it."""
+    told = sorted((one for one in others if one.get("deceasedDateTime") or one.get("deceasedBoolean")), key=lambda one: "deceasedDateTime" not in one)
+    return {**patient, **{key: told[0][key] for key in ("deceasedDateTime", "deceasedBoolean") if told and key in told[0]}}
+
+
 def is_listed(patient: Node) -> bool:
     """Leave out records that were merged into another one."""
     replaced = any(link.get("type") == "replaced-by" for link in patient.get("link", []))
