@@ -26,6 +26,7 @@ from kangyun.base.errors import Issue
 from kangyun.base.keys import open_keys
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
+from kangyun.commons.exchange.actions.coding import coder_of
 from kangyun.commons.exchange.actions.table_files import Slice, TableFile, kept, whole
 from kangyun.commons.exchange.actions.tables import ensure_organization, store_rows
 from kangyun.commons.exchange.decisions.tables import Bad, Good, naming
@@ -143,6 +144,7 @@ async def take_file(services: Services, path: Path) -> Report:
         await file.settle(file.refused(fault))
         return Report(files=1, refused=1)
     stored = [await _Sheet(services, file, number).take() for number in range(len(file.tables))]
+    await coder_of(services.database).flush()
     outcome = await file.finish(stored, 0)
     held = int(outcome.reason.params.get("held", "0")) if outcome.reason else 0
     return Report(files=1, stored=sum(stored), held=held)
@@ -156,6 +158,7 @@ class _Sheet:
         self._file = file
         self._number = number
         self._handle = services.gate.system("exchange")
+        self._coder = coder_of(services.database)
         self._name = f"table/{file.raw.id}/{number}"
         self._source = f"{SENDER_SYSTEM}:{file.sender.urn.rsplit(':', 1)[-1]}"
 
@@ -186,7 +189,7 @@ class _Sheet:
             crowd = await place_crowd(connection, self._file.sender.key, [row.patient for row in part.rows])
             changed = await self._changed(crowd, part.rows)
             ids = [None if id_ in changed else id_ for id_ in crowd.ids]
-            resources, without = self._checked(crowd, part, ids)
+            resources, without = await self._checked(crowd, part, ids)
             await load_resources(connection, resources)
             await crowd.keep(connection, without)
         return [row for row, id_ in zip(part.rows, ids, strict=True) if id_ is None]
@@ -199,7 +202,7 @@ class _Sheet:
         told = [(id_, row.patient) for id_, row in zip(crowd.ids, rows, strict=True) if id_ in crowd.known]
         return {id_ for id_, patient in told if id_ and is_news(held.get(("Patient", id_)), patient)}
 
-    def _checked(self, crowd: Crowd, part: Slice, ids: Sequence[str | None]) -> tuple[list[dict[str, Any]], set[str]]:
+    async def _checked(self, crowd: Crowd, part: Slice, ids: Sequence[str | None]) -> tuple[list[dict[str, Any]], set[str]]:
         """All resources that may be stored, and the new Patients that may not, whose rows are held."""
         bad: dict[str, list[Issue]] = {}
         found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -210,7 +213,8 @@ class _Sheet:
         for row, id_ in zip(part.rows, ids, strict=True):
             if id_ is None:
                 continue
-            resources = [whole(one, self._source) for one in row.settle(id_)]
+            told = await self._coder.code(self._handle, self._file.sender.key, row.settle(id_))
+            resources = [whole(one, self._source) for one in told]
             issues = bad.get(id_) or [issue for one in resources for issue in refused(one)]
             if issues:
                 part.bad.append(Bad(row.row, 0, _reason(issues[0])))

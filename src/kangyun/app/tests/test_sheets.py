@@ -16,7 +16,7 @@ from kangyun.base.settings import Settings
 from kangyun.commons.population.decisions.residents import id_check_digit
 
 KANGYUN = Path(sys.executable).with_name("kangyun")
-CLINICS, ROWS = 6, 60
+CLINICS, ROWS = 4, 40
 
 
 def write_sheets(folder: Path) -> None:
@@ -58,6 +58,7 @@ async def counts(data: Path) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_a_killed_load_goes_on_and_nothing_is_there_twice(tmp_path: Path):
     sheets, data = tmp_path / "sheets", tmp_path / "data"
     sheets.mkdir()

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from kangyun.base import clock
-from kangyun.base.database import Connection
+from kangyun.base.database import Connection, Database
 from kangyun.base.database.connection import Lease
 from kangyun.base.errors import refuse
 from kangyun.commons.access.decisions import may_enter, may_touch
@@ -123,6 +123,11 @@ class Handle(_Session):
     def may(self, permission: str) -> bool:
         """Whether the caller may use a route or a part of a page."""
         return may_enter(self.actor.role, permission)
+
+    @property
+    def database(self) -> Database:
+        """The database behind it: what a process keeps in memory of one is not what it keeps of another."""
+        return self._store.database
 
     def connection(self) -> Lease:
         """A connection for the tables of the caller's own room."""

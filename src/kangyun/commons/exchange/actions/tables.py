@@ -10,6 +10,7 @@ from typing import Any
 from kangyun.base import clock, errors
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
+from kangyun.commons.exchange.actions.coding import coder_of
 from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
 from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, grids_of, open_table
@@ -216,11 +217,9 @@ async def _writes(
     handle: Handle, group: Sequence[Good], registrations: Sequence[Registration], sender: Sender
 ) -> list[Write]:
     writes = {(write.type, write.id): write for one in registrations for write in one.writes}
-    resources = {
-        (resource["resourceType"], resource["id"]): resource
-        for row, one in zip(group, registrations, strict=True)
-        for resource in row.settle(one.patient)
-    }
+    settled = [resource for row, one in zip(group, registrations, strict=True) for resource in row.settle(one.patient)]
+    told = await coder_of(handle.database).code(handle, sender.key, settled)
+    resources = {(resource["resourceType"], resource["id"]): resource for resource in told}
     held = await current(handle, resources)
     for spot, resource in resources.items():
         known = held.get(spot)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -84,13 +85,23 @@ def _concept(concept: dict[str, Any], role: str, translations: Translations, fou
     return concept
 
 
+@lru_cache(maxsize=1)
+def _public() -> tuple[str, ...]:
+    return tuple(rules.load(_PACKAGE, "coding.yaml").body["public"])
+
+
+@lru_cache(maxsize=1)
+def _roles() -> frozenset[str]:
+    return frozenset(rules.load(_PACKAGE, "coding.yaml").map)
+
+
 def _has_public(codings: Iterable[dict[str, Any]]) -> bool:
-    public = tuple(rules.load(_PACKAGE, "coding.yaml").body["public"])
+    public = _public()
     return any(str(one.get("system", "")).startswith(public) for one in codings)
 
 
 def _unknown(codings: list[dict[str, Any]], concept: dict[str, Any], role: str) -> list[Unknown]:
-    if role not in rules.load(_PACKAGE, "coding.yaml").map:
+    if role not in _roles():
         return []
     first = next((one for one in codings if one.get("code") and one.get("system")), None)
     if first is None:
