@@ -17,6 +17,8 @@ from kangyun.commons.population.actions import (
     turn,
 )
 from kangyun.commons.population.actions.cards import Cards
+from kangyun.commons.population.actions.sharing import Shared, Wish, share
+from kangyun.commons.population.actions.sharing import end as end_link
 from kangyun.commons.population.decisions import (
     is_credit_code,
     is_id_number,
@@ -28,11 +30,12 @@ from kangyun.commons.population.decisions.card import card_titles, legal_name
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arrival, Identity
 from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
 from kangyun.commons.population.queries.card import Card
+from kangyun.commons.population.queries.sharing import Link, links
 
 errors.register("kangyun.commons.population")
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Registration", "beside", "card_titles", "identify", "identities",
-    "is_credit_code", "is_id_number", "legal_name", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "telling", "turn",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
+    "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "share", "telling", "turn",
 ]

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kangyun.commons.population.api import card, crossing, matching, summary
+from kangyun.commons.population.api import card, crossing, matching, sharing, summary
 
-_PARTS = (card, crossing, matching, summary)
+_PARTS = (card, crossing, matching, sharing, summary)
 
 
 def routes() -> list[BaseRoute]:
