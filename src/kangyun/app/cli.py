@@ -62,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     linking.add_argument("--dry-run", type=Path, metavar="RULES", help="only report what a rule file would change")
     linking.add_argument("--learn", type=Path, metavar="FILE", help="learn weights from the records into a proposed rule file")
     linking.add_argument("--memory", default="5GB", help="most memory of the comparison (default 5GB)")
+    keys = _command(commands, "keys", _keys, "list keys, rotate one, or bring in the card's keys of a region")
+    keys.add_argument("act", choices=("list", "rotate", "bring"), help="bring reads 32 hexadecimal digits from standard input")
+    keys.add_argument("name", nargs="?", default="", help="purpose or name of the key, such as raw-messages or card-root")
     demo = _command(commands, "demo", _demo, "serve with the simulated city sending messages")
     demo.add_argument("--port", type=int)
     demo.add_argument("--mllp-port", type=int)
@@ -142,6 +145,14 @@ def _link(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.linking import run_link  # noqa: PLC0415
 
     return run_link(settings, asked.dry_run, asked.learn, asked.memory)
+
+
+def _keys(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.keys import bring_key, list_keys, rotate_key  # noqa: PLC0415
+
+    if asked.act == "list":
+        return list_keys(settings)
+    return rotate_key(settings, asked.name) if asked.act == "rotate" else bring_key(settings, asked.name)
 
 
 def _demo(settings: Settings, asked: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import pytest
 from tests.serving import run
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["worker"], ["migrate"], ["import"], ["backup"], ["restore"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["worker"], ["migrate"], ["import"], ["backup"], ["restore"], ["demo"], ["keys"]])
 def test_every_command_explains_itself_quickly(command: list[str]) -> None:
     began = time.monotonic()
     answer = run(*command, "--help")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import secrets
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from kangyun.base.keys import ring, sealing, sm2
 from kangyun.base.keys.blocks import sm4
-from kangyun.base.keys.model import Block, KeyStore, PublicKey, Unopenable, UnsuitableKey
+from kangyun.base.keys.model import Block, PublicKey, Unopenable, UnsuitableKey
+from kangyun.base.keys.token import Token, open_token
 from kangyun.base.settings import Settings
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -53,7 +55,7 @@ class FileKeys:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._algorithm = sealing_algorithm
-        self._guards = guards or _FileMode()
+        self.guards = guards or _FileMode()
         self._rings: dict[Path, tuple[int, ring.Ring]] = {}
 
     def seal(self, purpose: str, data: bytes, context: bytes = b"") -> bytes:
@@ -82,12 +84,13 @@ class FileKeys:
         """See KeyStore; a name ends in -sm2 or -es256, which is its algorithm."""
         versions = self._ring("sign", name)
         chosen = next((one for one in versions if one.id == key_id), versions[-1])
-        return _signature(_algorithm(name), chosen.secret, message)
+        return self._signature(_algorithm(name), chosen.secret, message)
 
     def public(self, name: str) -> list[PublicKey]:
         """See KeyStore."""
         algorithm = _algorithm(name)
-        return [_public(algorithm, one) for one in reversed(self._ring("sign", name))]
+        versions = reversed(self._ring("sign", name))
+        return [PublicKey(one.id, algorithm, *self._point(algorithm, one.secret)) for one in versions]
 
     def rotate(self, purpose: str) -> str:
         """See KeyStore; `purpose` is the name of a sealing or a signing key."""
@@ -96,7 +99,7 @@ class FileKeys:
         kind = "sign" if purpose.endswith(("-sm2", "-es256")) else "seal"
         if not self._path(kind, purpose).exists():
             raise UnsuitableKey(f"there is no key {purpose} yet")
-        return self._append(kind, purpose, ring.new_secret(kind))[-1].id
+        return self._append(kind, purpose, self._new_secret(kind, purpose))[-1].id
 
     def bring(self, name: str, secret: bytes) -> str:
         """Take a block cipher's key of 16 bytes from outside, before it was first used; returns the version's id."""
@@ -111,6 +114,15 @@ class FileKeys:
         found = sorted(path.stem.partition(".") for path in self.folder.glob("*.*.json"))
         return [(kind, name, len(self._known(kind, name))) for kind, _, name in found]
 
+    def _new_secret(self, kind: str, _name: str) -> bytes:
+        return ring.new_secret(kind)
+
+    def _signature(self, algorithm: str, secret: bytes, message: bytes) -> bytes:
+        return _signature(algorithm, secret, message)
+
+    def _point(self, algorithm: str, secret: bytes) -> tuple[bytes, bytes]:
+        return _point(algorithm, secret)
+
     def _ring(self, kind: str, name: str) -> ring.Ring:
         return self._known(kind, name) or self._first(kind, name)
 
@@ -123,20 +135,20 @@ class FileKeys:
             return ()
         seen = self._rings.get(path)
         if seen is None or seen[0] != changed:
-            seen = self._rings[path] = (changed, ring.read(path, self._guards.unguard))
+            seen = self._rings[path] = (changed, ring.read(path, self.guards.unguard))
         return seen[1]
 
     def _first(self, kind: str, name: str) -> ring.Ring:
         with ring.alone(self.folder):
             # Another process may have made it while this one waited.
-            return self._known(kind, name) or self._write(kind, name, (), ring.new_secret(kind))
+            return self._known(kind, name) or self._write(kind, name, (), self._new_secret(kind, name))
 
     def _append(self, kind: str, name: str, secret: bytes) -> ring.Ring:
         with ring.alone(self.folder):
             return self._write(kind, name, self._known(kind, name), secret)
 
     def _write(self, kind: str, name: str, versions: ring.Ring, secret: bytes) -> ring.Ring:
-        return ring.append(self._path(kind, name), versions, secret, self._guards.guard)
+        return ring.append(self._path(kind, name), versions, secret, self.guards.guard)
 
     def _path(self, kind: str, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -144,10 +156,39 @@ class FileKeys:
         return self.folder / f"{kind}.{name}.json"
 
 
-def open_keys(settings: Settings) -> KeyStore:
-    """The keys of this installation: `keys` in the data folder, unless the setting names another place."""
+class TokenKeys(FileKeys):
+    """FileKeys whose files are guarded by a PKCS#11 token, which also holds the ES256 keys and signs with them."""
+
+    def __init__(self, folder: Path, sealing_algorithm: str, token: Token) -> None:
+        super().__init__(folder, sealing_algorithm, token)
+        self._token = token
+
+    def _new_secret(self, kind: str, name: str) -> bytes:
+        """A key; of an ES256 key that is made inside of the token, the handle by which it is called."""
+        if kind != "sign" or _algorithm(name) != "ES256":
+            return super()._new_secret(kind, name)
+        handle = secrets.token_bytes(16)
+        self._token.new_pair(name, handle)
+        return handle
+
+    def _signature(self, algorithm: str, secret: bytes, message: bytes) -> bytes:
+        inside = algorithm == "ES256"
+        return self._token.sign(secret, message) if inside else super()._signature(algorithm, secret, message)
+
+    def _point(self, algorithm: str, secret: bytes) -> tuple[bytes, bytes]:
+        return self._token.public(secret) if algorithm == "ES256" else super()._point(algorithm, secret)
+
+
+def open_keys(settings: Settings) -> FileKeys:
+    """The keys of this installation: `keys` in the data folder, unless the setting names another place.
+
+    Raises RuntimeError when a PKCS#11 token is set that cannot be opened.
+    """
     folder = Path(settings.keys_folder) if settings.keys_folder else settings.data / "keys"
-    return FileKeys(folder, settings.keys_sealing)
+    if not settings.keys_pkcs11_library:
+        return FileKeys(folder, settings.keys_sealing)
+    token = open_token(settings.keys_pkcs11_library, settings.keys_pkcs11_token, settings.keys_pkcs11_pin_file)
+    return TokenKeys(folder, settings.keys_sealing, token)
 
 
 def _algorithm(name: str) -> str:
@@ -165,11 +206,10 @@ def _signature(algorithm: str, secret: bytes, message: bytes) -> bytes:
     return r.to_bytes(32) + s.to_bytes(32)
 
 
-def _public(algorithm: str, version: ring.Version) -> PublicKey:
-    secret = int.from_bytes(version.secret)
+def _point(algorithm: str, secret: bytes) -> tuple[bytes, bytes]:
     if algorithm == "SM2":
-        x, y = sm2.public_point_of(secret)
+        x, y = sm2.public_point_of(int.from_bytes(secret))
     else:
-        numbers = ec.derive_private_key(secret, ec.SECP256R1()).public_key().public_numbers()
+        numbers = ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1()).public_key().public_numbers()
         x, y = numbers.x, numbers.y
-    return PublicKey(version.id, algorithm, x.to_bytes(32), y.to_bytes(32))
+    return x.to_bytes(32), y.to_bytes(32)
