@@ -108,37 +108,56 @@ class Reader:
 
 async def score(truth: dict[str, Truth], reader: Reader) -> Score:
     """Compare the whole truth with the record."""
-    result, queue = Score(), list(truth.values())
+    result, queue, owners = Score(), list(truth.values()), _owners(truth)
 
     async def work() -> None:
         while queue:
-            await _score_resident(queue.pop(), reader, result)
+            await _score_resident(queue.pop(), reader, result, owners)
 
     await asyncio.gather(*(work() for _ in range(READERS)))
     await reader.client.aclose()
     return result
 
 
-async def _score_resident(truth: Truth, reader: Reader, result: Score) -> None:
+def _owners(truth: dict[str, Truth]) -> dict[tuple[str, str], str]:
+    """Whose each number is."""
+    residents = [who for one in truth.values() for who in one.of("resident")]
+    return {(system, value): who["id"] for who in residents for system, value in who["identifiers"]}
+
+
+async def _score_resident(
+    truth: Truth, reader: Reader, result: Score, owners: dict[tuple[str, str], str]
+) -> None:
     for who in truth.of("resident"):
         patients = await _patients(who, reader)
-        merged = {merge["gone"] for merge in truth.of("merge")}
-        apart = {value for _, value in who["identifiers"] if _is_second(value)} - merged
-        main = [value for _, value in who["identifiers"] if not _is_second(value)]
-        result.add(
-            "resident", sum(_is_active(patient) for patient in patients), who["id"], expected=len(apart) + bool(main)
-        )
+        persons = await _persons(patients, reader)
+        theirs = {owners.get(number, who["id"]) for person in persons for number in _numbers(person)}
+        result.add("resident", len(persons), who["id"], right=theirs <= {who["id"]})
         if not patients:
             _all_missing(truth, result)
             continue
-        owner = ",".join(f"Patient/{patient['id']}" for patient in patients)
+        known = [f"Patient/{patient['id']}" for patient in patients]
+        owner = ",".join(sorted({*known, *(one for person in persons for one in _linked(person))}))
         record = {kind: await reader.search(kind, {name: owner}) for kind, name in PATIENT_PARAMETER.items()}
         _compare(truth, record, result)
 
 
-def _is_second(value: str) -> bool:
-    """Tell a second record number of one resident: the city puts a D behind it."""
-    return value.endswith("D")
+async def _persons(patients: list[Json], reader: Reader) -> list[Json]:
+    """Return the Persons above a resident's Patients; a Patient that stands under none counts for itself."""
+    ids = [f"Patient/{patient['id']}" for patient in patients]
+    found = await reader.search("Person", {"link": ",".join(ids)}) if ids else []
+    persons = [person for person in found if person.get("active", True)]
+    linked = {one for person in persons for one in _linked(person)}
+    alone = [one for one in patients if f"Patient/{one['id']}" not in linked and _is_active(one)]
+    return [*{person["id"]: person for person in persons}.values(), *alone]
+
+
+def _linked(person: Json) -> list[str]:
+    return [link["target"]["reference"] for link in person.get("link", []) if "target" in link]
+
+
+def _numbers(person: Json) -> list[tuple[str, str]]:
+    return [(str(one.get("system")), str(one.get("value"))) for one in person.get("identifier", [])]
 
 
 async def _patients(who: Json, reader: Reader) -> list[Json]:
