@@ -133,9 +133,10 @@ def _take(files: list[Path]) -> Report:
 
 async def take_file(services: Services, path: Path) -> Report:
     """Take one spreadsheet into the record."""
-    if path.stat().st_size > _LARGEST:
+    body = await asyncio.to_thread(_read, path)
+    if body is None:
         return Report(files=1, refused=1)
-    file = await kept(services.database, services.keys, path.read_bytes(), path.name, path.parent.name)
+    file = await kept(services.database, services.keys, body, path.name, path.parent.name)
     if file is None:
         return Report(files=1, before=1)
     try:
@@ -145,9 +146,13 @@ async def take_file(services: Services, path: Path) -> Report:
         return Report(files=1, refused=1)
     stored = [await _Sheet(services, file, number).take() for number in range(len(file.tables))]
     await coder_of(services.database).flush()
-    outcome = await file.finish(stored, 0)
+    outcome = await file.finish(stored)
     held = int(outcome.reason.params.get("held", "0")) if outcome.reason else 0
     return Report(files=1, stored=sum(stored), held=held)
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.stat().st_size <= _LARGEST else None
 
 
 class _Sheet:
@@ -175,7 +180,8 @@ class _Sheet:
     async def _store(self, part: Slice) -> int:
         alone = await self._store_together(part)
         part.bad += await store_rows(self._handle, alone, self._file.sender)
-        stored = len(part.rows) - sum(isinstance(one, Bad) and any(row.row == one.row for row in part.rows) for one in part.bad)
+        bad = {one.row for one in part.bad}
+        stored = sum(row.row not in bad for row in part.rows)
         async with self._services.database.connection() as connection, connection.transaction():
             await self._file.hold(connection, part)
             await chunk_done(connection, self._name, part.start, stored)

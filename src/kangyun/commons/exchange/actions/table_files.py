@@ -70,16 +70,12 @@ class TableFile:
         """Put down the bad rows of a slice."""
         await add_held(connection, self.raw.id, held_of(part.table, part.bad))
 
-    async def finish(self, stored: Sequence[int], entries: int) -> Outcome:
+    async def finish(self, stored: Sequence[int]) -> Outcome:
         """Note what became of the file; `stored` are the numbers of rows of each sheet."""
         async with self._database.connection() as connection, connection.transaction():
             held = [one for one in await held_rows(connection, self.raw.id) if one.label or one.col or one.row]
             counts = Counter(one.sheet for one in held)
-            results = [
-                SheetResult(name, table.kind, number + counts[name], number, counts[name], table.header.unread)
-                for table, number in zip(self.tables, stored, strict=True)
-                if (name := table.grid.name[:80]) is not None
-            ]
+            results = [_result(table, number, counts) for table, number in zip(self.tables, stored, strict=True)]
             results += [SheetResult(one.sheet, "", 1, 0, 1) for one in self._faults]
             held = [*held, *self._faults]
             await keep(connection, self.raw.id, results, held)
@@ -94,6 +90,11 @@ class TableFile:
         """The outcome of a file that could not be read as a whole."""
         reason = Reason(fault.key, fault.place, dict(fault.params), fault.code)
         return Outcome("quarantined", "AR", reason, self.raw.id, kind=self.raw.kind)
+
+
+def _result(table: Table, stored: int, counts: Counter[str]) -> SheetResult:
+    name = table.grid.name[:80]
+    return SheetResult(name, table.kind, stored + counts[name], stored, counts[name], table.header.unread)
 
 
 async def kept(database: Database, keys: KeyStore, body: bytes, name: str, folder: str) -> TableFile | None:

@@ -66,7 +66,7 @@ async def process_table(gate: Gate, raw: RawMessage) -> Outcome:
     tables, faults = await asyncio.to_thread(opened, raw.body, kind_of(raw.kind), sender)
     handle, run = gate.system("exchange"), _Run()
     for table in tables:
-        await _process_sheet(handle, table, raw, run)
+        await _process_sheet(handle, table, run)
     for grid, fault in faults:
         run.results.append(SheetResult(grid.name[:80], "", len(grid.rows), 0, len(grid.rows)))
         run.held.append(HeldRow(grid.name[:80], 0, 0, "", Reason(fault.key, fault.place, fault.params)))
@@ -95,7 +95,7 @@ def outcome_of(
     return Outcome("quarantined", "AE", Reason("exchange.rows-held", where, params), raw.id, None, shown, facts=facts)
 
 
-async def _process_sheet(handle: Handle, table: Table, raw: RawMessage, run: _Run) -> None:
+async def _process_sheet(handle: Handle, table: Table, run: _Run) -> None:
     await ensure_organization(handle, table)
     bad: list[Bad] = []
     patients: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 from rapidfuzz import fuzz
@@ -12,6 +13,8 @@ from kangyun.commons.exchange.decisions.terms import Term, tables, terms
 
 _PACKAGE = "kangyun.commons.exchange"
 _FLOOR = 45.0
+# A suggestion that one key accepts must be better than one among others.
+SURE = 75
 
 
 def table_of(role: str) -> str:
@@ -40,13 +43,24 @@ def matching(role: str, asked: str, count: int = 20) -> list[Term]:
 
 def _likeness(term: Term, code: str, display: str) -> float:
     words = [term.name, *term.words]
-    by_word = max(max(fuzz.ratio(display, word), 0.96 * fuzz.partial_ratio(word, display) if len(word) > 1 else 0) for word in words) if display else 0.0
+    display = _plain(display)
+    by_word = max(max(fuzz.ratio(display, word), _inside(word, display)) for word in words) if display else 0.0
     if display and any(word == display for word in words):
         return 100.0
     same_code = any(code.lower() == word.lower() for word in words)
     by_sound = 70.0 if len(code) > 1 and code.isascii() and code.lower() in _sounds(term) else 0.0
     # An abbreviation and a name that point the same way strengthen each other.
     return min(99.0, max(by_word, 88.0 if same_code else 0.0, by_sound) + (8.0 if by_word > 60 and (same_code or by_sound) else 0.0))
+
+
+def _inside(word: str, display: str) -> float:
+    """A name within a longer one: the more of it, the better; what stands around it may change the meaning."""
+    return 60.0 + 36.0 * len(word) / len(display) if len(word) > 1 and word in display else 0.0
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text)
+    return text.replace("II型", "2型").replace("I型", "1型")
 
 
 @lru_cache(maxsize=4096)

@@ -147,6 +147,7 @@ def _address(request: Request, **changes: str | None) -> str:
 
 def _row(found: UnknownCode, language: str) -> Row:
     best = suggesting.suggestions(found.role, found.code, found.display, 1) if found.state == "open" else []
+    best = [one for one in best if one[1] >= suggesting.SURE]
     key = {"sender_key": str(found.sender_key), "system": found.system, "code": found.code, "role": found.role}
     return Row(
         sender=sender_of(found.sender).called(language),

@@ -78,7 +78,7 @@ async def test_a_second_sending_changes_what_is_new_and_doubles_nothing(api: htt
 
 @pytest.mark.parametrize(
     ("encoding", "separator"),
-    [("utf-8", ","), ("utf-8-sig", ";"), ("gbk", ","), ("gb18030", "\t"), ("utf-16", "\t"), ("utf-16-le", "|"), ("utf-8", "，")],  # noqa: RUF001
+    [("utf-8", ","), ("utf-8-sig", ";"), ("gbk", ","), ("gb18030", "\t"), ("utf-16", "\t"), ("utf-16-le", "|"), ("utf-8", "，")],
 )
 async def test_every_encoding_and_separator_is_read(api: httpx.AsyncClient, services: Services, encoding: str, separator: str):
     sender = f"E-{encoding}-{ord(separator)}"
@@ -127,10 +127,10 @@ async def test_slipped_columns_refuse_the_whole_sheet_and_name_the_column(api: h
 async def test_a_workbook_with_titles_serials_numbers_and_two_header_rows(api: httpx.AsyncClient, services: Services):
     rows = [
         ["柳河镇上河村 2026年 高血压患者随访登记表", *[None] * 6],
-        ["填表人：村医", *[None] * 6],  # noqa: RUF001
+        ["填表人：村医", *[None] * 6],
         ["姓　　名", "身份证号", "随访日期", "血压(mmHg)", None, "用药情况", "下次随访"],
         [None, None, None, "收缩压", "舒张压", None, None],
-        ["周 秀兰", "'990121195603040423", 46082, 148, 88.0, "1.苯磺酸氨氯地平片 5mg；2.阿司匹林肠溶片", "2026年6月1日"],  # noqa: RUF001
+        ["周 秀兰", "'990121195603040423", 46082, 148, 88.0, "1.苯磺酸氨氯地平片 5mg；2.阿司匹林肠溶片", "2026年6月1日"],
     ]
     answer = await send(api, workbook_of(*rows), "C5")
     assert answer.status_code == 201, answer.text

@@ -22,12 +22,12 @@ from kangyun.commons.population import is_id_number, normal_id_number
 
 _PACKAGE = "kangyun.commons.exchange"
 _BLANKS = re.compile(r"\s+")
-_PARTS = re.compile(r"[、,，;；/\n|]+")  # noqa: RUF001 - separators as people type them
-_ORDINAL = re.compile(r"^[(（]?[0-9]{1,2}[)）.、:：]\s*(?=[^\d\s])")  # noqa: RUF001
+_PARTS = re.compile(r"[、,，;；/\n|]+")
+_ORDINAL = re.compile(r"^[(（]?[0-9]{1,2}[)）.、:：]\s*(?=[^\d\s])")
 _NUMBER = re.compile(r"([<>≤≥]?\s*[+-]?\d+(?:\.\d+)?)\s*(.*)")
-_PRESSURE = re.compile(r"(\d{2,3})\s*[/／\\]\s*(\d{2,3})\s*(?:mmhg|毫米汞柱)?", re.IGNORECASE)  # noqa: RUF001
+_PRESSURE = re.compile(r"(\d{2,3})\s*[/／\\]\s*(\d{2,3})\s*(?:mmhg|毫米汞柱)?", re.IGNORECASE)
 _PHONE = re.compile(r"\+?[\d\-() ]{5,24}(?:[转x]\d{1,6})?")
-_PHONE_PARTS = re.compile(r"[、,，;；/\s]+(?=\+?\d{5,})")  # noqa: RUF001
+_PHONE_PARTS = re.compile(r"[、,，;；/\s]+(?=\+?\d{5,})")
 _FORMULA = re.compile(r"=.+|[@+-]\s*[A-Za-z]\w*\s*[(|!].*", re.DOTALL)
 _LATIN_OR_HAN = re.compile(r"[^\W\d_]")
 _TEXT_LIMIT = 4000

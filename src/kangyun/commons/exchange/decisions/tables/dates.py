@@ -30,7 +30,7 @@ def to_date(cell: Cell) -> tuple[str, bool]:
         return _checked(cell.date().isoformat()), False
     if isinstance(cell, date):
         return _checked(cell.isoformat()), False
-    if isinstance(cell, bool) or isinstance(cell, time | timedelta) or cell is None:
+    if isinstance(cell, bool | time | timedelta) or cell is None:
         raise Fault("exchange.bad-date", code="102")
     if isinstance(cell, int | float):
         return _of_number(float(cell)), False
@@ -44,7 +44,7 @@ def to_moment(cell: Cell, zone: timezone) -> str:
     if isinstance(cell, int | float) and not isinstance(cell, bool) and _SERIALS[0] <= cell <= _SERIALS[1]:
         seconds = round((cell % 1) * 86_400) % 86_400
         day = _of_number(float(cell))
-        return _moment(day, (datetime.min + timedelta(seconds=seconds)).time(), zone) if seconds else day
+        return _moment(day, time(seconds // 3600, seconds // 60 % 60, seconds % 60), zone) if seconds else day
     if isinstance(cell, str):
         text = unicodedata.normalize("NFKC", cell).strip()
         if len(text) == 14 and text.isdecimal():
@@ -53,7 +53,8 @@ def to_moment(cell: Cell, zone: timezone) -> str:
         if clock and len(text[: clock.start()].strip()) >= 8:
             day = to_date(text[: clock.start()])[0]
             try:
-                return _moment(day, time(*(int(part or 0) for part in clock.groups())), zone)
+                hour, minute, second = (int(part or 0) for part in clock.groups())
+                return _moment(day, time(hour, minute, second), zone)
             except ValueError as error:
                 raise Fault("exchange.bad-time", code="102") from error
     return to_date(cell)[0]

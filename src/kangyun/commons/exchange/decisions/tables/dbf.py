@@ -38,10 +38,13 @@ def grid_of_dbf(body: bytes, name: str) -> Grid:
     if not fields or size < 2 or fields[-1].start + fields[-1].size > size or header + number * size > len(body) + size:
         raise Fault("exchange.sheet-broken", name, unreadable=True)
     rows: list[Row] = [[field.name for field in fields]]
-    for start in range(header, min(header + number * size, len(body) - size + 1), size):
-        if body[start] != _DELETED:
-            rows.append([_cell(body[start + field.start : start + field.start + field.size], field) for field in fields])
+    starts = range(header, min(header + number * size, len(body) - size + 1), size)
+    rows += [_record(body, start, fields) for start in starts if body[start] != _DELETED]
     return Grid(name, rows)
+
+
+def _record(body: bytes, start: int, fields: list[_Field]) -> Row:
+    return [_cell(body[start + field.start : start + field.start + field.size], field) for field in fields]
 
 
 def _fields(body: bytes, header: int) -> list[_Field]:

@@ -18,7 +18,7 @@ from kangyun.commons.exchange.decisions.tables.templates import Fill, compiled
 _PACKAGE = "kangyun.commons.exchange"
 _FOLDER = "tables/kinds/"
 _BRACKETS = re.compile(r"[(\[【].*?[)\]】]")
-_SIGNS = re.compile(r"[\s*:：★☆#_.\-/\\、,，'\"“”]+")  # noqa: RUF001
+_SIGNS = re.compile(r"[\s*:：★☆#_.\-/\\、,，'\"“”]+")
 
 
 @dataclass(frozen=True, slots=True)

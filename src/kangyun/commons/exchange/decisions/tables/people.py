@@ -15,6 +15,11 @@ _TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
 _EXTENSION = "urn:kangyun:extension:"
 _MOBILE_DIGITS = 11
+_EXTENSIONS = (
+    ("ethnicity", "valueCodeableConcept"), ("education", "valueCodeableConcept"), ("occupation", "valueCodeableConcept"),
+    ("residence", "valueCodeableConcept"), ("household_relation", "valueCodeableConcept"), ("workplace", "valueString"),
+    ("household_head", "valueString"),
+)
 
 
 def patient_of(values: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
@@ -120,16 +125,8 @@ def _contacts(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _extensions(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for name in ("ethnicity", "education", "occupation", "residence"):
-        if name in values:
-            found.append({"url": f"{_EXTENSION}{name}", "valueCodeableConcept": values[name]})
-    for name in ("workplace", "household_head"):
-        if name in values:
-            found.append({"url": f"{_EXTENSION}{name.replace('_', '-')}", "valueString": values[name]})
-    if "household_relation" in values:
-        found.append({"url": f"{_EXTENSION}household-relation", "valueCodeableConcept": values["household_relation"]})
-    return found
+    told = ((name, kind) for name, kind in _EXTENSIONS if name in values)
+    return [{"url": f"{_EXTENSION}{name.replace('_', '-')}", kind: values[name]} for name, kind in told]
 
 
 def contradiction(values: Mapping[str, Any], today: str) -> tuple[str, str] | None:

@@ -29,7 +29,7 @@ def _grids(body: bytes, name: str) -> list[Grid]:
     if body.startswith(_OLD_OFFICE):
         # Old .xls, and new files under a password: both may hide macros, and saving as .xlsx is one click.
         raise Fault("exchange.sheet-old-office", name, unreadable=True)
-    if body.startswith(b"PK\x03\x04") or body.startswith(b"PK\x05\x06"):
+    if body.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return grids_of_workbook(body, name)
     if body[:5] in {b"%PDF-", b"{\\rtf"} or body.lstrip()[:6].lower() in {b"<html>", b"<table", b"<!doct", b"<?xml "}:
         raise Fault("exchange.sheet-no-table", name, unreadable=True)

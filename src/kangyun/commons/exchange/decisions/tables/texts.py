@@ -13,7 +13,7 @@ from kangyun.commons.exchange.model import Fault
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\x00\x00", "utf-32-le"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
 )  # fmt: skip
-_SEPARATORS = (",", "\t", ";", "|", "，")  # noqa: RUF001 - people do type the full-width comma
+_SEPARATORS = (",", "\t", ";", "|", "，")
 _LOOKED_AT = 30
 
 
