@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from kangyun.base.database import Database
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
-from kangyun.commons.population import Ambiguous, person_of, register
+from kangyun.commons.population import Ambiguous, beside, overtaken, person_of, prepare, register
 from kangyun.commons.population.actions import link, merge, reject, undo, unlink, unmerge
 from kangyun.commons.population.queries import placed
 from kangyun.commons.population.tests.people import (
@@ -35,6 +36,41 @@ async def handle(database: Database) -> Handle:
 async def waiting(handle: Handle) -> list[set[str]]:
     async with handle.connection() as connection:
         return [{one.first, one.second} for one in await placed.queue(connection)]
+
+
+async def registered_at_once(handle: Handle, told: dict[str, Any], source: str) -> str:
+    """As `register`, without the turns that would put callers within one process in order."""
+    for attempt in range(20):
+        found = await prepare(handle, told, source, attempt)
+        try:
+            await handle.commit(found.writes, beside=beside(found.arrivals))
+        except Problem as problem:
+            if not overtaken(problem):
+                raise
+        else:
+            return found.patient
+    raise AssertionError("it never came to its turn")
+
+
+@pytest.mark.parametrize("number", [id_number("1956-03-04", 42), ""])
+async def test_senders_racing_on_one_new_resident_make_one_person(handle: Handle, database: Database, number: str):
+    handles = [Gate(Store(database)).system(f"process-{n}") for n in range(6)]
+    for round_ in range(4):
+        name = ("周秀兰", "吴桂英", "李建国", "郑克爽")[round_]
+        born = f"195{round_}-03-04"
+        told = [resident(f"R{round_}{n}", number and id_number(born, 42), name=name, birthDate=born, **AT_HOME) for n in range(6)]
+        work = (registered_at_once(h, t, f"S{n}") for n, (h, t) in enumerate(zip(handles, told, strict=True)))
+        ids = await asyncio.gather(*work)
+        assert len(set(ids)) == 6
+        assert await one_person(handle, *ids)
+
+
+async def test_one_sender_racing_with_itself_makes_one_patient(database: Database, handle: Handle):
+    handles = [Gate(Store(database)).system(f"process-{n}") for n in range(4)]
+    told = [resident("R1"), resident("R1", id_number("1956-03-04", 42)), resident("", id_number("1956-03-04", 42)), resident("R1")]
+    ids = await asyncio.gather(*(registered_at_once(h, t, "S") for h, t in zip(handles, told, strict=True)))
+    kept = [await handle.read("Patient", one) for one in set(ids)]
+    assert len([one for one in kept if one and one.get("active")]) == 1
 
 
 async def test_a_person_without_id_number_is_known_by_name_birth_phone_and_address(handle: Handle):
