@@ -46,7 +46,7 @@ def _number(given: dict[str, str]) -> str:
 def _name(text: str) -> dict[str, str]:
     spelling, child = names.spelling(text), names.child_of(text)
     parent = {"parent": child.parent, "order": child.order} if child else {}
-    return {"name": spelling.name, "sound": next(iter(spelling.sounds), ""), "loose": spelling.loose, **parent}
+    return {"name": spelling.name, "sound": next(iter(spelling.sounds), spelling.loose), "loose": spelling.loose, **parent}
 
 
 def _pair(rule: rules.Rule, given: dict[str, dict[str, Any]]) -> dict[str, str]:

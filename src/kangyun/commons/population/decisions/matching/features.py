@@ -121,7 +121,7 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 def _name_texts(patient: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     """Each name as text, and whether it is a former or other name."""
     for one in _items(patient.get("name")):
-        yield _name_text(one), one.get("use") in _OLD_NAMES
+        yield _name_text(one), str(one.get("use")) in _OLD_NAMES
 
 
 def _name_text(name: dict[str, Any]) -> str:
@@ -164,7 +164,7 @@ def _birth(stated: str, number: numbers.IdNumber) -> dict[str, Any]:
 
 def _phones(patient: dict[str, Any]) -> tuple[str, ...]:
     return _distinct(
-        numbers.phone(str(one.get("value"))) for one in _items(patient.get("telecom")) if one.get("system") in {"phone", "sms", None}
+        numbers.phone(str(one.get("value"))) for one in _items(patient.get("telecom")) if str(one.get("system", "phone")) in {"phone", "sms"}
     )[:4]
 
 

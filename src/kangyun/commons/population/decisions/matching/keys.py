@@ -26,11 +26,12 @@ def _texts(one: Features) -> Iterator[str]:
 
 
 def _of_number(number: str) -> Iterator[str]:
-    """Any slip in one place, or of two neighbours, leaves one of three parts whole, each rare enough by itself."""
+    """Any slip in one place, or of two neighbours, leaves one of these parts whole, each rare enough by itself."""
     if number:
         yield f"a{number[:14]}"
         yield f"b{number[6:10]}{number[14:17]}"
         yield f"c{number[10:17]}"
+        yield f"e{number[:6]}{''.join(sorted(number[6:17]))}"
 
 
 def _of_name(one: Features) -> Iterator[str]:

@@ -154,7 +154,7 @@ def _latin(text: str) -> Spelling:
     whole = "".join(parts)
     letters = "".join(sorted(whole))
     return Spelling(
-        name=" ".join(sorted(parts)), surname=loosely(parts[0]), given=loosely("".join(parts[1:])), sounds=(whole,),
+        name=" ".join(sorted(parts)), surname=loosely(parts[0]), given=loosely("".join(parts[1:])), sounds=(),
         loose=whole, shape="", letters=letters, han=False,
     )
 

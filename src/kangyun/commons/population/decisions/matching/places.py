@@ -32,7 +32,8 @@ class Place:
 
 def place(address: dict[str, Any]) -> Place:
     """The parts of a FHIR Address: its fields where they are told, the rest read from its text."""
-    district, line = str(address.get("district") or ""), "".join(map(str, address.get("line") or ()))
+    lines = address.get("line")
+    district, line = str(address.get("district") or ""), "".join(map(str, lines)) if isinstance(lines, list) else ""
     return _read(str(address.get("text") or "") or f"{address.get('state') or ''}{address.get('city') or ''}{district}{line}", district)
 
 
