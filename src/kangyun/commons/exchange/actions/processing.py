@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -13,7 +14,7 @@ from kangyun.base import errors
 from kangyun.base.clock import instant
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
-from kangyun.commons.exchange.actions import bundles, joining
+from kangyun.commons.exchange.actions import bundles, joining, moving, order
 from kangyun.commons.exchange.actions.documents import process_document
 from kangyun.commons.exchange.actions.tables import process_table
 from kangyun.commons.exchange.decisions.drafts import Sheet
@@ -23,7 +24,7 @@ from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.translate import translate
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
-from kangyun.commons.population import Ambiguous, Registration, beside, overtaken, prepare, prepare_merge, telling, turn
+from kangyun.commons.population import Ambiguous, Registration, beside, overtaken, prepare, prepare_merge, relate, telling, turn
 
 log = structlog.get_logger()
 
@@ -66,38 +67,56 @@ async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
     keys += [key for old in sheet.merged for key in telling({"identifier": old})]
     # Before the commit: a draft is settled, and so used up, by being written.
     facts = facts_of(sheet.patients, [draft.resource for draft in sheet.drafts], sheet.occurred)
+    mine = order.Turn(raw, sheet.occurred)
     async with turn(keys):
-        patient = await _commit(gate.system("exchange"), raw, sheet)
+        patient = await _commit(gate.system("exchange"), raw, sheet, mine)
+    facts = replace(facts, matching=mine.matching)
     return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}", facts=facts)
 
 
-async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet) -> str:
+async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Turn) -> str:
     """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
     for attempt in range(_TRIES):
         if attempt:
             sheet = translate(sheet.message, sheet.sender, raw.received)
-        registrations = [await _register(handle, sheet, n, attempt) for n in range(len(sheet.patients))]
+        registrations = [await _register(handle, sheet, n, attempt, late=mine.late) for n in range(len(sheet.patients))]
         # A message about the directory names no resident.
         resident = registrations[0].patient if registrations else ""
         writes = await joining.writes_of(handle, sheet, resident, raw.id, instant(raw.received))
+        writes += await moving.moved(handle, sheet, resident)
         whole = [*(write for one in registrations for write in one.writes), *writes]
         try:
             arrivals = {arrival.id: arrival for one in registrations for arrival in one.arrivals}
-            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}", beside=beside(tuple(arrivals.values())))
+            changed = [arrival.id for arrival in arrivals.values() if arrival.version > 1]
+            inside = mine.beside(changed, beside(tuple(arrivals.values())))
+            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}", beside=inside)
+        except order.Late:
+            mine.late = True
+            continue
         except Problem as problem:
             if not overtaken(problem) or attempt == _TRIES - 1:
                 raise
             continue
         joining.noted(whole)
+        mine.done(resident)
+        await _related(handle, sheet, registrations)
         return resident
     raise AssertionError("the loop returns or raises")
 
 
-async def _register(handle: Handle, sheet: Sheet, number: int, attempt: int) -> Registration:
+async def _related(handle: Handle, sheet: Sheet, registrations: list[Registration]) -> None:
+    """What the message says of two patients that both remain; saying it again changes nothing."""
+    for joint in sheet.joints:
+        if joint.kind in {"link", "unlink"}:
+            one, other = (registrations[number].patient for number in (joint.kept, joint.kept + 1))
+            await relate(handle, joint.kind, one, other, sheet.sender.key)
+
+
+async def _register(handle: Handle, sheet: Sheet, number: int, attempt: int, *, late: bool) -> Registration:
     patient = sheet.patients[number]
     if sheet.merged:
         return await prepare_merge(handle, patient, sheet.merged[number], sheet.sender.key, attempt)
-    return await prepare(handle, patient, sheet.sender.key, attempt)
+    return await prepare(handle, patient, sheet.sender.key, attempt, late=late)
 
 
 def _each_once(writes: list[Write]) -> list[Write]:

@@ -113,3 +113,9 @@ UPDATE raw_message m SET sealed = g.sealed, body = g.body, content_hash = g.cont
 FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::text[])
     AS g(sender_key, id, sealed, body, content_hash, control_id)
 WHERE m.sender_key = g.sender_key AND m.id = g.id AND m.sealed = 0;
+
+-- name: told_later
+-- Whether a sender has told of a later event of one of these residents.
+SELECT EXISTS (
+    SELECT FROM raw_message WHERE patient = ANY($2) AND occurred > $3 AND state = 'stored' AND sender_key = $1
+);

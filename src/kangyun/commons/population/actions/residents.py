@@ -60,15 +60,17 @@ def overtaken(problem: Problem) -> bool:
     return problem.status in {409, 412} or any(issue.key == "records.id-mismatch" for issue in problem.issues)
 
 
-async def prepare(handle: Handle, patient: dict[str, Any], sender: str, attempt: int = 0) -> Registration:
+async def prepare(
+    handle: Handle, patient: dict[str, Any], sender: str, attempt: int = 0, *, late: bool = False
+) -> Registration:
     """The writes that register a resident of a sender, to be committed together with what else is told of them.
 
     Raises Ambiguous. A commit that fails because of somebody else (see `overtaken`) is prepared again with the next
-    `attempt`.
+    `attempt`. `late`: the sender has told of a later event of this resident, so that this one only adds what is missing.
     """
     patient = normal_identifiers(patient)
     identity = await identify(handle, patient, sender)
-    return _registration(identity, patient, sender, attempt)
+    return _registration(identity, patient, sender, attempt, late=late)
 
 
 async def prepare_merge(
@@ -93,7 +95,9 @@ async def prepare_merge(
     return _registration(Identity(identity.id, identity.current, (*identity.replaced, *gone)), patient, sender, attempt)
 
 
-def _registration(identity: Identity, patient: dict[str, Any], sender: str, attempt: int) -> Registration:
+def _registration(
+    identity: Identity, patient: dict[str, Any], sender: str, attempt: int, *, late: bool = False
+) -> Registration:
     id_ = identity.id or new_id(patient, sender, attempt)
     news = dict(patient)
     for gone in identity.replaced:
@@ -101,7 +105,7 @@ def _registration(identity: Identity, patient: dict[str, Any], sender: str, atte
     if identity.replaced:
         links = [{"other": {"reference": f"Patient/{one['id']}"}, "type": "replaces"} for one in identity.replaced]
         news["link"] = links
-    whole = survivor(identity.current, news)
+    whole = survivor(identity.current, news, late=late)
     replaced = [_replaced(gone, id_) for gone in identity.replaced]
     if identity.current is not None and whole == identity.current:
         return Registration(id_, tuple(replaced), _arrivals(replaced, sender))

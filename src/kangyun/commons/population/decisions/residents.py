@@ -167,14 +167,19 @@ def normal_identifiers(patient: dict[str, Any]) -> dict[str, Any]:
     return {**patient, "identifier": numbers}
 
 
-def survivor(current: dict[str, Any] | None, news: dict[str, Any]) -> dict[str, Any]:
-    """The Patient after news of the resident, by rules/survivorship.yaml; equal to `current` when nothing is new."""
+def survivor(current: dict[str, Any] | None, news: dict[str, Any], *, late: bool = False) -> dict[str, Any]:
+    """The Patient after news of the resident, by rules/survivorship.yaml; equal to `current` when nothing is new.
+
+    `late` news are older than what is known: they fill gaps and add identifiers, and replace nothing.
+    """
     if current is None:
         return {"resourceType": "Patient", "active": True, **news}
     keep = {str(row["element"]): str(row["keep"]) for row in rules.load(_PACKAGE, "survivorship.yaml").table}
     merged = dict(current)
     for element, value in news.items():
         if element in {"resourceType", "id", "meta"} or value in (None, "", [], {}):
+            continue
+        if late and element != "identifier" and merged.get(element) not in (None, "", [], {}):
             continue
         merged[element] = _KEEP[keep.get(element, keep["*"])](merged.get(element), value)
     return _one_of_choices(merged)
