@@ -58,14 +58,26 @@ async def dismiss(request: Request) -> Response:
     return RedirectResponse(f"/exchange/messages/{number}", status_code=303)
 
 
-def _acting(act: Callable[..., Awaitable[bool]]) -> Callable[[Request], Awaitable[Response]]:
-    async def acted(request: Request) -> Response:
-        await web.posted(request)
-        number = request.path_params["id"]
-        await act(request.app.state.services, number, request.state.handle.actor.name)
-        return RedirectResponse(f"/exchange/messages/{number}", status_code=303)
+async def take_back(request: Request) -> Response:
+    """Put a dismissed message back into quarantine."""
+    return await _acted(request, quarantine.take_back)
 
-    return acted
+
+async def stop(request: Request) -> Response:
+    """Try a waiting message no more until it is resumed."""
+    return await _acted(request, quarantine.stop)
+
+
+async def resume(request: Request) -> Response:
+    """Let a stopped message be tried again."""
+    return await _acted(request, quarantine.resume)
+
+
+async def _acted(request: Request, act: Callable[..., Awaitable[bool]]) -> Response:
+    await web.posted(request)
+    number = request.path_params["id"]
+    await act(request.app.state.services, number, request.state.handle.actor.name)
+    return RedirectResponse(f"/exchange/messages/{number}", status_code=303)
 
 
 def routes() -> list[BaseRoute]:
@@ -74,9 +86,9 @@ def routes() -> list[BaseRoute]:
         web.route(f"{_ONE}/edit", editor, permission=_EDIT),
         web.route(f"{_ONE}/edit", edit, permission=_EDIT, methods=["POST"]),
         web.route(f"{_ONE}/dismiss", dismiss, permission=_EDIT, methods=["POST"]),
-        web.route(f"{_ONE}/take-back", _acting(quarantine.take_back), permission=_EDIT, methods=["POST"]),
-        web.route(f"{_ONE}/stop", _acting(quarantine.stop), permission=_EDIT, methods=["POST"]),
-        web.route(f"{_ONE}/resume", _acting(quarantine.resume), permission=_EDIT, methods=["POST"]),
+        web.route(f"{_ONE}/take-back", take_back, permission=_EDIT, methods=["POST"]),
+        web.route(f"{_ONE}/stop", stop, permission=_EDIT, methods=["POST"]),
+        web.route(f"{_ONE}/resume", resume, permission=_EDIT, methods=["POST"]),
     ]
 
 

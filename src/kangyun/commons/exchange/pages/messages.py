@@ -22,6 +22,7 @@ from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.showing_forms import show_form
 from kangyun.commons.exchange.model import STATES, Reason
 from kangyun.commons.exchange.queries.quarantine import notes
+from kangyun.commons.exchange.queries.senders import silences
 
 _LIST = "/exchange/messages"
 _READ = "exchange.read"
@@ -78,12 +79,14 @@ async def _live(request: Request) -> dict[str, Any]:
         )
         counts = await queries.states(connection)
         volumes = await queries.volumes(connection)
+        silent = await silences(connection)
     names = await names_of(request, [one.patient for one in found if one.patient])
     language = request.state.language
     return {
         "rows": [row_of(one, names, language) for one in found],
         "counts": [(name, counts.get(name, 0)) for name in STATES],
         "total": sum(counts.values()),
+        "silent": [sender_of(one.sender).called(language) for one in silent],
         "senders": [_card(volume, language) for volume in volumes],
         "state": state,
         "sender": sender,

@@ -117,5 +117,5 @@ def routes() -> list[BaseRoute]:
 
 
 def menu() -> list[web.MenuEntry]:
-    """This part's place in the menu."""
-    return [web.MenuEntry("exchange.quality.menu", _PAGE, icon="trend", order=33, about="exchange.quality.about")]
+    """Nothing of its own: it is reached from the senders."""
+    return []

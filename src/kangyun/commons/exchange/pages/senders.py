@@ -17,6 +17,7 @@ from kangyun.base import clock, web
 from kangyun.base.errors import refuse
 from kangyun.base.web import charts
 from kangyun.base.web.display import CHINA
+from kangyun.base.web.texts import translate
 from kangyun.commons.exchange.actions import quarantine, registering
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.decisions import quality, registrations
@@ -139,7 +140,7 @@ async def _shown(request: Request, sender: str, new_key: str = "") -> Response:
         known=sender_of(sender).known, registration=registrations.registered(sender), new_key=new_key,
         days=[(day, number) for day, number in by_day.items() if number],
         chart=charts.spark([(float(n), float(number)) for n, number in enumerate(by_day.values())]) if total else None,
-        delays=_delays(total) if total else [], shares=_shares(total) if total else [],
+        delays=_delays(total, language) if total else [], shares=_shares(total) if total else [],
         scores=quality.scores(counts_of(total)) if total else None, dimensions=quality.DIMENSIONS, tone=quality.tone,
         reasons=[(words_of(reason, language), reason, number) for _, reason, number in reasons],
         silences=[_silence(one, language) for one in silences],
@@ -156,22 +157,22 @@ def _by_day(hours: list[tuple[datetime, senders.Total]], start: datetime) -> dic
     return found
 
 
-def _delays(total: senders.Total) -> list[tuple[str, str]]:
+def _delays(total: senders.Total, language: str) -> list[tuple[str, str]]:
     """Names of texts and durations: from event to arrival, from arrival to the record, and what came on time."""
     found: list[tuple[str, str]] = []
     if total.told:
-        found.append(("arrival", _duration(total.arrival_seconds / total.told)))
+        found.append(("arrival", _duration(total.arrival_seconds / total.told, language)))
         found.append(("on-time", f"{100 * total.on_time / total.told:.1f} %"))
     if total.handled:
-        found.append(("handling", _duration(total.handling_seconds / total.handled)))
+        found.append(("handling", _duration(total.handling_seconds / total.handled, language)))
     return found
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float, language: str) -> str:
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds * 1000:.0f} ms"
+            return translate(language, f"exchange.duration.{unit}", n=f"{seconds / size:.1f}")
+    return translate(language, "exchange.duration.ms", n=f"{seconds * 1000:.0f}")
 
 
 def _shares(total: senders.Total) -> list[tuple[str, int, int]]:
