@@ -1,4 +1,4 @@
-"""The command `yunzhou`: region, send, generate, score."""
+"""The command `yunzhou`: region, send, generate, senders, score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from yunzhou import faults, region
+from yunzhou import faults, region, senders
 from yunzhou.city import City, midnight, window
 from yunzhou.generate import generate
 from yunzhou.plans import CHINA
@@ -58,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     city = City(arguments.seed, arguments.residents, replace(since, demand=arguments.demand), arguments.villages)
     if arguments.command == "region":
         return _region(city, arguments)
+    if arguments.command == "senders":
+        print(senders.write(city, arguments.out))
+        return 0
     if arguments.command == "generate":
         print(json.dumps(generate(city, arguments.out), ensure_ascii=False))
         return 0
@@ -102,12 +105,14 @@ async def _score(arguments: Arguments) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yunzhou", description="The simulated city of Yunzhou 云州 / 模拟城市云州")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="region|send|generate|score")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="region|send|generate|senders|score")
     _whole_region(commands.add_parser("region", help="write a whole region as files / 生成整个区域"))
     send = commands.add_parser("send", help="send the messages of the city over MLLP and FHIR / 发送消息")
+    known = commands.add_parser("senders", help="write the rule files of the institutions / 生成发送方规则文件")
+    known.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     files = commands.add_parser("generate", help="write the messages and the truth as files / 生成文件")
     read = commands.add_parser("score", help="read back over FHIR and compare with the truth / 对照真值评分")
-    for command in (send, files, read):
+    for command in (send, known, files, read):
         _city(command)
     files.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     send.add_argument(

@@ -146,12 +146,12 @@ def _joined(before: Fact | None, fact: Fact) -> Fact:
     """Return the later fact of a resident with the record numbers of both."""
     if before is None:
         return fact
-    numbers = {tuple(one): None for one in [*_numbers(before), *_numbers(fact)]}
-    return {**fact, "identifiers": list(numbers)}
+    both = {name: list({one: None for one in [*_pairs(before, name), *_pairs(fact, name)]}) for name in ("identifiers", "records")}
+    return {**fact, **both}
 
 
-def _numbers(fact: Fact) -> list[tuple[str, str]]:
-    return msgspec.convert(fact["identifiers"], list[tuple[str, str]])
+def _pairs(fact: Fact, name: str) -> list[tuple[str, str]]:
+    return msgspec.convert(fact[name], list[tuple[str, str]])
 
 
 def _write_directory(city: City, folder: Path) -> None:

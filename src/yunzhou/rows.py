@@ -30,7 +30,7 @@ SHARE = 0.96
 def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tuple[str, str]]) -> Iterator[Message]:
     """Yield the row of a visit, and that of the follow-up when a chronic illness was looked at."""
     del allergies
-    facts: list[Fact] = [truth.resident(card, known), truth.visit(visit, "finished"), *truth.diagnoses(visit)]
+    facts: list[Fact] = [truth.resident(card, known), truth.row(visit, "visits")]
     row = {**_person(card, visit.start.date()), **_visit(visit), **_measured(visit)}
     yield message("visits", visit.number, visit.institution, card, visit.end, row, facts)
     followed = [diagnosis for diagnosis in visit.diagnoses if diagnosis.code in FOLLOWED and diagnosis.chronic]

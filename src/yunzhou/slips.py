@@ -191,7 +191,9 @@ def _phone_old(form: Form, _: Random) -> None:
 
 
 def _sex(form: Form, _: Random) -> None:
-    form.sex = "female" if form.sex == "male" else "male"
+    """Write the other sex, unless there is an ID number: programs take the sex from it."""
+    if not form.id_number:
+        form.sex = "female" if form.sex == "male" else "male"
 
 
 def _address_short(form: Form, _: Random) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yunzhou.cards import Card
-from yunzhou.institutions import NATIONAL_ID
+from yunzhou.institutions import NATIONAL_ID, institution
 from yunzhou.laboratory import Report, catalogue
 from yunzhou.messages import Fact
 from yunzhou.people import Person
@@ -27,6 +27,7 @@ def resident(card: Card, records: list[tuple[str, str]]) -> Fact:
         "birth": person.birth.isoformat(),
         "death": person.death.isoformat() if card.death and person.death else None, "identifiers": [*national, *records], "household": person.household,
         "mother": f"{person.household:07d}{person.mother}" if person.mother else None,
+        "records": [[_sender(system), value] for system, value in records],
     }  # fmt: skip
 
 
@@ -50,6 +51,19 @@ def results(visit: Visit, report: Report) -> list[Fact]:
             "codes": codes, "value": result.value, "unit": result.unit, "flag": result.flag, "at": result.at.isoformat(),
         })  # fmt: skip
     return found
+
+
+def row(visit: Visit, kind: str) -> Fact:
+    """Return a visit that is only a row of a spreadsheet, without a number of its own."""
+    return {
+        "fact": "row", "id": visit.number, "resident": visit.person.key, "sheet": kind,
+        "codes": [diagnosis.code for diagnosis in visit.diagnoses[:1]], "start": visit.start.isoformat(),
+    }  # fmt: skip
+
+
+def _sender(system: str) -> str:
+    """Return the institution that numbers its records by a system."""
+    return institution(int(system.rpartition(".")[2])).mnemonic
 
 
 def of_visit(visit: Visit) -> list[Fact]:
