@@ -3,9 +3,9 @@
 from starlette.routing import BaseRoute
 
 from kangyun.base import web
-from kangyun.commons.exchange.pages import codes, handling, messages, quality, quarantine, senders, upload
+from kangyun.commons.exchange.pages import codes, handling, messages, quality, quarantine, senders, tables, upload
 
-_PARTS = (messages, quarantine, handling, senders, quality, upload, codes)
+_PARTS = (messages, quarantine, handling, senders, quality, upload, codes, tables)
 
 
 def routes() -> list[BaseRoute]:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
 import openpyxl
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kangyun.app.services import Services
+from kangyun.base.fhir.validation import validate
+from kangyun.commons.exchange.decisions.senders import sender_of
+from kangyun.commons.exchange.decisions.tables import Good, dates, grids_of, open_table
+from kangyun.commons.exchange.decisions.tables.grids import Grid
+from kangyun.commons.exchange.decisions.tables.headers import header_of
+from kangyun.commons.exchange.decisions.tables.kinds import kinds
+from kangyun.commons.exchange.model import Fault
 from kangyun.commons.exchange.queries.tables import held_rows, sheets
 
 HEADER = ["档案编号", "姓名", "性别", "出生日期", "身份证号", "联系电话", "现住址", "民族", "血型", "药物过敏史", "既往史"]
@@ -210,3 +225,104 @@ async def test_the_same_file_again_is_a_repetition(api: httpx.AsyncClient, datab
     async with database.connection() as connection:
         states = await connection.fetch("SELECT state FROM raw_message WHERE sender = 'C9' ORDER BY state")
     assert [row["state"] for row in states] == ["duplicate", "stored"]
+
+
+async def test_the_rows_that_wait_are_listed_and_given_back_in_their_columns(api: httpx.AsyncClient):
+    bad = ["", "赵六", "男", "1990-01-01", "=HYPERLINK(A1)", "", "", "", "", "", ""]
+    worse = ["", "钱七", "男", "1990-13-01", "", "+8613900000000", "@cmd", "", "", "", ""]
+    answer = await send(api, csv_of(HEADER, bad, LI, worse), "D1")
+    number = answer.headers["x-message"]
+    page = await api.get(f"/exchange/tables/{number}")
+    assert page.status_code == 200
+    assert "E2" in page.text
+    assert "赵六" not in page.text, "no cell stands on the page"
+    assert f"/exchange/tables/{number}" in (await api.get(f"/exchange/messages/{number}")).text
+    listed = await api.get(f"/exchange/tables/{number}/held.csv", headers={"accept-language": "zh"})
+    lines = list(csv.reader(io.StringIO(listed.content.decode("utf-8-sig"))))
+    assert lines[0][:3] == HEADER[:3]
+    assert [line[1] for line in lines[1:]] == ["赵六", "钱七"]
+    assert lines[1][4] == "'=HYPERLINK(A1)", "a spreadsheet program must not compute what was refused"
+    assert lines[2][5:7] == ["+8613900000000", "'@cmd"]
+    assert (await api.get("/exchange/tables/999999")).status_code == 404
+
+
+def dbf_of(fields: Sequence[tuple[str, int]], *rows: Sequence[str]) -> bytes:
+    size = 1 + sum(width for _, width in fields)
+    head = struct.pack("<BBBBIHH20x", 3, 126, 3, 1, len(rows), 32 + 32 * len(fields) + 1, size)
+    for name, width in fields:
+        head += struct.pack("<11sc4xBB14x", name.encode(), b"C", width, 0)
+    body = b"".join(b" " + b"".join(cell.encode("gbk").ljust(width) for cell, (_, width) in zip(row, fields, strict=True)) for row in rows)
+    return head + b"\r" + body + b"\x1a"
+
+
+async def test_a_dbf_of_an_old_program_is_read(api: httpx.AsyncClient, services: Services):
+    body = dbf_of([("GRBH", 17), ("XM", 20), ("XB", 1), ("CSRQ", 8), ("SFZH", 18)], ["99012110020100017", "周秀兰", "2", "19560304", "990121195603040423"])
+    answer = await send(api, body, "D2")
+    assert answer.status_code == 201, answer.text
+    mine = [one for one in await found(services, "Patient", "identifier=990121195603040423&_count=100") if one["meta"]["source"].endswith(":D2")]
+    assert [(one["name"][0]["text"], one["gender"], one["birthDate"]) for one in mine] == [("周秀兰", "female", "1956-03-04")]
+
+
+LAYOUTS = yaml.safe_load((Path(__file__).resolve().parents[4] / "yunzhou/data/sheets.yaml").read_text("utf-8"))["layouts"]
+FIELDS = {
+    "record": {"record_number"}, "name": {"name"}, "sex": {"sex"}, "birth": {"birth"}, "id": {"id_number"}, "phone": {"phone"}, "address": {"address"},
+    "village": {"village"}, "pressure": {"pressure"}, "ethnicity": {"ethnicity"}, "marriage": {"marriage"}, "head": {"household_head"},
+    "relation": {"household_relation"}, "blood": {"blood_group"}, "history": {"history"}, "contact": {"contact"}, "contact_phone": {"contact_phone"},
+    "date": {"date"}, "complaint": {"complaint"}, "diagnosis": {"diagnosis"}, "icd": {"icd"}, "sbp": {"systolic"}, "dbp": {"diastolic"},
+    "pulse": {"pulse"}, "temp": {"temperature"}, "glucose": {"glucose"}, "weight": {"weight"}, "drugs": {"drugs"}, "doctor": {"doctor"}, "next": {"next"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("sheet", "kind"), [("register", "personal_basics"), ("visits", "outpatient"), ("followup", "followup")])
+def test_every_layout_of_the_city_is_understood(layout: str, sheet: str, kind: str):
+    columns: dict[str, str] = LAYOUTS[layout]["columns"][sheet]
+    header = header_of(Grid("", [list(columns), ["x"] * len(columns)]))
+    assert header.kind.name == kind
+    told = {label: header.columns.get(place) for place, label in enumerate(columns)}
+    assert {label: told[label] for label, name in columns.items() if name in FIELDS and told[label] not in FIELDS[name]} == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2020-1-5", "2020-01-05"), ("20200105", "2020-01-05"), ("2020年1月5日", "2020-01-05"), ("2020/1/5", "2020-01-05"), ("2020.01.05", "2020-01-05"),
+        ("二〇二〇年一月五日", "2020-01-05"), ("一九五六年十二月二十一日", "1956-12-21"), (43835, "2020-01-05"), (43835.5, "2020-01-05"), ("43835", "2020-01-05"),
+        (20200105, "2020-01-05"), ("２０２０－０１－０５", "2020-01-05"), ("2020-01", "2020-01"), ("2020年1月", "2020-01"), ("1956", "1956"), ("13/4/2020", "2020-04-13"),
+        ("2020-01-05 10:30", "2020-01-05"), (date(2020, 1, 5), "2020-01-05"), ("2020年1月5日生", "2020-01-05"),
+        ("2020-02-30", None), ("20201301", None), ("3/4/2020", None), ("1-5", None), ("昨天", None), ("99999999", None), (3.14, None), ("0000-00-00", None), (True, None),
+    ],
+)  # fmt: skip
+def test_a_date_is_understood_or_refused(cell: Any, expected: str | None):
+    if expected is None:
+        with pytest.raises(Fault):
+            dates.to_date(cell)
+    else:
+        assert dates.to_date(cell) == (expected, False)
+
+
+CELLS = st.one_of(
+    st.none(), st.text(max_size=30), st.integers(), st.floats(allow_nan=True), st.booleans(), st.dates(), st.datetimes(),
+    st.sampled_from(["男", "1", "1956-03-04", "990121195603040423", "=1+1", "无", "周秀兰", "148/88", "10^9", "1.5m", "合计", "\0", "NaN", "∞"]),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(kinds())), st.lists(st.lists(CELLS, max_size=12), max_size=6))
+def test_rubbish_in_cells_is_a_row_or_a_fault_and_never_an_error(kind: str, rows: list[list[Any]]):
+    columns = [str(column.options.get("shown_as") or name) for name, column in list(kinds()[kind].columns.items())[:10]]
+    try:
+        table = open_table(Grid("S", [columns, *rows]), sender_of("RUBBISH"), "2026-11-01", kind=kind)
+    except Fault:
+        return
+    for row in table.rows():
+        if isinstance(row, Good):
+            for resource in [{**row.patient, "id": "p"}, *row.settle("p")]:
+                assert [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}] == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode) | st.binary(max_size=200).map(lambda tail: b"PK\x03\x04" + tail) | st.binary(min_size=40, max_size=300).map(lambda tail: b"\x03\x7e\x01\x01" + tail))
+def test_rubbish_in_files_is_a_grid_or_a_fault(body: bytes):
+    with suppress(Fault):
+        assert grids_of(body)

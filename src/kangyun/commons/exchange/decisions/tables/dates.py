@@ -16,7 +16,7 @@ _YEAR = re.compile(r"(\d{4})年?")
 _PLAIN = re.compile(r"\d{6}|\d{8}|\d{14}")
 _SERIAL = re.compile(r"\d{4,5}(\.\d+)?")
 _AMERICAN = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
-_CLOCK = re.compile(r"(?:[T\s]+|(?<=日))(\d{1,2})[:时点](\d{1,2})?(?:[:分](\d{1,2})?)?(?:\.\d+)?(?:秒)?Z?")
+_CLOCK = re.compile(r"[T\s]*(\d{1,2})[:时点](\d{1,2})?(?:[:分](\d{1,2})?)?(?:\.\d+)?(?:秒)?Z?")
 _LUNAR = re.compile(r"[(（]?(?:农历|阴历|旧历)[)）]?|[(（]农[)）]|^[农阴](?=\d)|[(（]阴[)）]")
 _CHINESE_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
 # Day 60 of Excel's calendar is a 29 February 1900 that never was; days before it are no birthdays in these sheets.
