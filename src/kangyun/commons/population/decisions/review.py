@@ -41,8 +41,13 @@ def rows(left: Node, right: Node, evidence: Evidence | None) -> list[Row]:
 
 
 def _row(field: str, left: list[str], right: list[str], evidence: FieldEvidence | None) -> Row:
-    return Row(
-        field, tuple(pieces(value, right) for value in left), tuple(pieces(value, left) for value in right), evidence)
+    cut = _whole if field == "sex" else pieces
+    return Row(field, tuple(cut(value, right) for value in left), tuple(cut(value, left) for value in right), evidence)
+
+
+def _whole(value: str, others: Iterable[str]) -> tuple[Piece, ...]:
+    """A code is a word, not letters."""
+    return (Piece(value, value in set(others)),)
 
 
 def pieces(value: str, others: Iterable[str]) -> tuple[Piece, ...]:
