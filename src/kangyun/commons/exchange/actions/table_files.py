@@ -62,7 +62,10 @@ class TableFile:
                 if part is not None and part.start not in done:
                     yield part
                 part = Slice(table, start, [], [])
-            (part.rows if isinstance(row, Good) else part.bad).append(row)  # pyright: ignore[reportArgumentType]
+            if isinstance(row, Good):
+                part.rows.append(row)
+            else:
+                part.bad.append(row)
         if part is not None and part.start not in done:
             yield part
 

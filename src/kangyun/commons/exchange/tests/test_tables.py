@@ -23,6 +23,7 @@ from kangyun.app.services import Services
 from kangyun.base.fhir.validation import validate
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.tables import Good, dates, grids_of, open_table
+from kangyun.commons.exchange.decisions.tables.cells import CONVERTERS
 from kangyun.commons.exchange.decisions.tables.grids import Grid
 from kangyun.commons.exchange.decisions.tables.headers import header_of
 from kangyun.commons.exchange.decisions.tables.kinds import kinds
@@ -299,6 +300,19 @@ def test_a_date_is_understood_or_refused(cell: Any, expected: str | None):
             dates.to_date(cell)
     else:
         assert dates.to_date(cell) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("农历1956年正月廿二", "1956-03-04"), ("1956年1月22日(农历)", "1956-03-04"), ("阴历 1956-1-22", "1956-03-04"), ("农历1956年", "1956"), ("农历1956年13月1日", None)],
+)
+def test_a_lunar_birthday_becomes_the_solar_day(cell: str, expected: str | None):
+    column = kinds()["personal_basics"].columns["birth"]
+    if expected is None:
+        with pytest.raises(Fault):
+            CONVERTERS["birth"](cell, column, sender_of("X"))
+    else:
+        assert CONVERTERS["birth"](cell, column, sender_of("X")) == expected
 
 
 CELLS = st.one_of(

@@ -18,7 +18,7 @@ from kangyun.commons.exchange.decisions.tables import dates
 from kangyun.commons.exchange.decisions.tables.grids import Cell, written
 from kangyun.commons.exchange.decisions.terms import term_of
 from kangyun.commons.exchange.model import Fault
-from kangyun.commons.population import is_id_number, normal_id_number
+from kangyun.commons.population import is_id_number, normal_id_number, solar_of
 
 _PACKAGE = "kangyun.commons.exchange"
 _BLANKS = re.compile(r"\s+")
@@ -137,19 +137,11 @@ def birth(cell: Cell, _column: Column, _sender: Sender) -> str:
     found, lunar = dates.to_date(cell)
     if not lunar:
         return found
-    solar = _solar(found)
+    # Of a lunar year alone the solar one is the same but for its last weeks.
+    solar = solar_of(found) if len(found) == 10 else found[:4]
     if solar is None:
         raise Fault("exchange.bad-lunar-date", code="102")
     return solar
-
-
-def _solar(text: str) -> str | None:
-    if len(text) < 10:
-        return text[:4]
-    from kangyun.commons.population.decisions import residents  # noqa: PLC0415
-
-    convert = getattr(residents, "solar_of", None)
-    return convert(text) if convert else text[:4]
 
 
 def fits_date(cell: Cell) -> bool:
