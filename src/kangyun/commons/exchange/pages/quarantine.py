@@ -74,7 +74,7 @@ async def _context(request: Request) -> dict[str, Any]:
         "rows": [(row_of(one, names, language), one) for one in found],
         "counts": [(kind, counts.get(kind, 0)) for kind in _KINDS],
         "heaps": [_heap(one, chosen, language) for one in heaps],
-        "runs": [_run(one, language) for one in runs],
+        "runs": [_run(one, language) for place, one in enumerate(runs) if one.state == "running" or place == 0],
         "running": any(one.state == "running" for one in runs),
         "what": what,
         "chosen": chosen,

@@ -260,3 +260,7 @@ async def test_a_heap_is_replayed_from_the_page_and_the_page_shows_how_far_it_is
     live = await api.get("/exchange/quarantine?part=live")
     assert "0 of 2 replayed" in live.text
     assert "<html" not in live.text
+    async with services.database.connection() as connection:
+        [run] = await held_queries.runs(connection)
+    await quarantine.go_on(services, {"run": run.id})
+    assert "Replay finished" in (await api.get("/exchange/quarantine?part=live")).text
