@@ -3,9 +3,9 @@
 from starlette.routing import BaseRoute
 
 from kangyun.base import web
-from kangyun.commons.population.pages import card, review, scanning
+from kangyun.commons.population.pages import card, registration, review, scanning
 
-_PARTS = (card, review, scanning)
+_PARTS = (registration, card, review, scanning)
 
 
 def routes() -> list[BaseRoute]:
