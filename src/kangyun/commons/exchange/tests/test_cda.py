@@ -292,6 +292,32 @@ async def test_documents_over_http(api: httpx.AsyncClient):
     assert (await api.post("/exchange/cda", content=body, headers={"content-type": "image/png"})).status_code == 415
 
 
+async def test_an_operation_tells_its_code_its_name_and_what_was_done_beside(house: House):
+    def inside(one: str) -> str:
+        return f'<entryRelationship typeCode="COMP">{one}</entryRelationship>'
+
+    parts = [stated("DE06.00.094.00", '<value xsi:type="ST">阑尾切除术</value>'), stated("DE06.00.097.00", pq("50", "ml"))]
+    operation = (
+        '<procedure classCode="PROC" moodCode="EVN"><code code="47.01" codeSystem="2.16.156.10011.2.3.3.12"/><effectiveTime><low value="20260301100000"/>'
+        f'<high value="20260301113000"/></effectiveTime>{"".join(map(inside, parts))}</procedure>'
+    )
+    outcome = await house.send(document(section("47519-4", operation), code="C0009", numbers='<id root="2.16.156.10011.1.12" extension="IP1"/>'))
+    assert outcome.state == "stored", outcome.reason
+    done = await house.one("Procedure")
+    assert done["code"]["text"] == "阑尾切除术"
+    assert done["performedPeriod"] == {"start": "2026-03-01T10:00:00+08:00", "end": "2026-03-01T11:30:00+08:00"}
+    lost = await house.one("Observation")
+    assert (lost["code"]["coding"][0]["code"], str(lost["valueQuantity"]["value"])) == ("DE06.00.097.00", "50")
+    visit = await house.one("Encounter", identifier="IP1")
+    assert visit["class"]["code"] == "IMP"
+
+
+async def test_sections_without_a_body_around_them_are_read(house: House):
+    body = document(SIGNS).replace(b"<component><structuredBody>", b"").replace(b"</structuredBody></component>", b"")
+    assert (await house.send(body)).state == "stored"
+    assert len(await house.all("Observation")) == 3
+
+
 async def test_what_was_refused_waits_in_quarantine(house: House):
     await house.send(document(SIGNS, person="990121195603040424"))
     async with house.services.database.connection() as connection:

@@ -96,6 +96,16 @@ def observation(act: Element, place: Place) -> list[Draft]:
     return [*found, *(draft for inner in every(act, "entryRelationship") for draft in drafts_of(inner, inside))]
 
 
+def procedure(act: Element, place: Place) -> list[Draft]:
+    """A procedure, and what is stated of it beside its own code and name."""
+    found = clinical.procedure(act, place)
+    if act.tag != "procedure":
+        return found
+    inside = Place(place.paper, place.section, place.rule, observations.when(act, place) or place.when)
+    inner = [one for one in every(act, "entryRelationship/observation") if codes.element_code(one) not in {"", *clinical.OPERATION}]
+    return [*found, *(draft for one in inner for draft in made(one, inside))]
+
+
 def nothing(_act: Element, _place: Place) -> list[Draft]:
     """What only says something about another entry, or is kept in the narrative alone."""
     return []
@@ -103,7 +113,7 @@ def nothing(_act: Element, _place: Place) -> list[Draft]:
 
 _BUILDERS: dict[str, Builder] = {
     "observation": observation, "organizer": organizer, "concern": concern, "nothing": nothing, "problem": clinical.problem,
-    "diagnosis": clinical.diagnosis, "allergy": clinical.allergy, "procedure": clinical.procedure,
+    "diagnosis": clinical.diagnosis, "allergy": clinical.allergy, "procedure": procedure,
     "encounter": clinical.encounter, "family": clinical.family_element, "goal": clinical.goal, "request": clinical.request,
     "medication": medicines.medication, "immunization": medicines.immunization,
 }  # fmt: skip

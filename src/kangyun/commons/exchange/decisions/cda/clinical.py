@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _PACKAGE = "kangyun.commons.exchange"
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _ACT = f"{_TERMINOLOGY}v3-ActCode"
+OPERATION = ("DE06.00.093.00", "DE06.00.094.00")
+"""The data elements with the code and the name of an operation."""
+
 _OVER = {"completed", "aborted", "resolved", "inactive", "413322009", "73425007"}
 _CRITICALITY = {"CRITH": "high", "CRITL": "low", "CRITU": "unable-to-assess"}
 _SEVERITY = {"255604002": "mild", "371923003": "mild", "6736007": "moderate", "371924009": "moderate", "24484000": "severe", "399166001": "severe"}
@@ -181,7 +184,7 @@ def _procedure_code(act: Element) -> dict[str, Any] | None:
     """The code of a procedure: its own, else the data elements with the code and the name of an operation below or in it."""
     inner = [act, *every(act, "entryRelationship/observation")] if act.tag == "procedure" else [act]
     told = {codes.element_code(one): first(one, "value") for one in inner}
-    coded, named = told.get("DE06.00.093.00"), told.get("DE06.00.094.00")
+    coded, named = (told.get(name) for name in OPERATION)
     own = codes.concept(coded) if coded is not None else None
     words = text(named) if named is not None else ""
     if own or words:

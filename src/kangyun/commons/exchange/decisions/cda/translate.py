@@ -33,7 +33,7 @@ def translate(body: bytes, sent_by: str, received: datetime) -> Paper:
     paper.patients.append(header.patient(paper))
     paper.authors = header.authors(paper)
     header.encounter(paper)
-    sections = _sections(first(root, "component/structuredBody"), paper)
+    sections = _sections(paper)
     _add_document(paper, body, sections)
     return paper
 
@@ -49,8 +49,10 @@ def _occurred(root: Element, sent_by: str, received: datetime) -> str:
     return found or received_text(received)
 
 
-def _sections(body: Element | None, paper: Paper) -> list[dict[str, Any]]:
-    found = [_section(one, paper, _LEAST) for one in every(body, "component/section")]
+def _sections(paper: Paper) -> list[dict[str, Any]]:
+    # Some systems leave the body out and put the sections where it should stand.
+    elements = [one for path in ("component/structuredBody/component/section", "component/section") for one in every(paper.root, path)]
+    found = [_section(one, paper, _LEAST) for one in elements]
     return [one for one in found if one]
 
 
