@@ -1,0 +1,157 @@
+"""Linking everybody: accuracy on made-up people, hard pairs, SQL and Python judging alike, and the command over a store."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("splink", reason="splink is not installed")
+
+from bench import linking_people
+from bench.linking import quality
+
+from kangyun.app import linking
+from kangyun.app.services import Services
+from kangyun.commons.access import Handle
+from kangyun.commons.population import beside, persons_of, prepare
+from kangyun.commons.population.actions import batch_learn, batch_store, reject
+from kangyun.commons.population.actions.batch import Batch, Decisions, Record, link
+from kangyun.commons.population.decisions import matching, placing
+from kangyun.commons.population.decisions.matching.dialects import reached
+from kangyun.commons.population.queries import placed
+
+pytestmark = [
+    # Splink and its parts warn of what only their authors can change.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
+
+
+def records_of(patients: list[dict[str, Any]]) -> list[Record]:
+    told = [matching.features(one) for one in patients]
+    return [Record(place, matching.encode(one), matching.blocking_keys(one)) for place, one in enumerate(told)]
+
+
+@pytest.fixture(scope="module")
+def city() -> tuple[list[Record], list[int]]:
+    rows = list(linking_people.records(11, 5000))
+    return records_of([patient for _, patient in rows]), [person for person, _ in rows]
+
+
+def test_people_are_found_again_and_not_confused(city: tuple[list[Record], list[int]]) -> None:
+    records, truth = city
+    linkage = link(records, matching.weights())
+    precision, recall = quality(linkage, truth)
+    assert precision >= 0.999
+    assert recall >= 0.965
+    assert quality(linkage, truth, linkage.doubts)[1] >= 0.985
+    assert len(linkage.doubts) <= 0.005 * len(records)
+
+
+def test_twins_namesakes_and_generations_are_never_linked() -> None:
+    wrong = [
+        kind for kind, one, other in linking_people.hard_pairs(5, 1200)
+        if matching.verdict(matching.score(matching.features(one), matching.features(other))) == "link"
+    ]
+    assert wrong == []
+
+
+def test_sql_judges_as_python_does(city: tuple[list[Record], list[int]]) -> None:
+    records, _ = city
+    by = matching.weights()
+    batch = Batch(by)
+    batch.add(records)
+    batch.unfold()
+    batch.block()
+    columns = ", ".join(f"l.{name} AS {name}_l, r.{name} AS {name}_r" for name in matching.Features.__struct_fields__)
+    levels = ", ".join(reached(one, "duckdb") for one in by.comparisons)
+    rows = batch.connection.execute(
+        f"SELECT a, b, {levels} FROM (SELECT join_key_l AS a, join_key_r AS b, {columns} FROM pair"
+        " JOIN record l ON l.unique_id = join_key_l JOIN record r ON r.unique_id = join_key_r) LIMIT 2000"
+    ).fetchall()
+    assert len(rows) > 1000
+    for a, b, *found in rows:
+        evidence = matching.score(matching.decode(records[a].features), matching.decode(records[b].features))
+        assert [field.level for field in evidence.fields] == found
+
+
+def test_weights_are_learnt_without_labels(city: tuple[list[Record], list[int]]) -> None:
+    batch = Batch(matching.weights())
+    batch.add(city[0])
+    batch.unfold()
+    batch.block()
+    learnt = batch_learn.learn(batch, most_pairs=2e5)
+    m, u = learnt["sex"]["same"]
+    assert m is not None and u is not None
+    assert m > 0.95
+    assert 0.4 < u < 0.6
+
+
+def test_what_humans_decided_is_kept() -> None:
+    one = {"name": [{"text": "周秀兰"}], "birthDate": "1956-03-04", "gender": "female",
+           "telecom": [{"system": "phone", "value": "13905741234"}], "address": [{"text": "东城区人民路街道幸福社区3组12号"}]}
+    records = records_of([one, one, {**one, "name": [{"text": "吴桂英"}]}])
+    assert link(records, matching.weights()).groups() == [[0, 1]]
+    assert link(records, matching.weights(), Decisions(apart=[(0, 1)])).groups() == []
+    found = link(records, matching.weights(), Decisions(together=[(0, 2)])).clusters
+    assert found.of(0) == found.of(2)
+
+
+async def brought(services: Services, patch: pytest.MonkeyPatch, number: int) -> list[list[str]]:
+    """Residents whom two senders brought while nobody compared them; the ids of each one's two Patients."""
+    handle = services.gate.system("test")
+    chance = random.Random(number)
+    found: list[list[str]] = []
+    with patch.context() as patched:
+        patched.setattr(placing, "verdict", lambda *_: "new")
+        for one in linking_people.City(number).people(number):
+            told = linking_people.Desk(chance, 0.0, missing_id=1.0).write(one)
+            numbers = {source: [{"system": f"urn:{source}", "value": f"M{one.number}"}] for source in ("a", "b")}
+            found.append([await bring(handle, {**told, "identifier": numbers[source]}, source) for source in ("a", "b")])
+    return found
+
+
+async def bring(handle: Handle, told: dict[str, Any], source: str) -> str:
+    prepared = await prepare(handle, told, source)
+    await handle.commit(prepared.writes, beside=beside(prepared.arrivals))
+    return prepared.patient
+
+
+async def one_each(handle: Handle, pairs: list[list[str]]) -> list[bool]:
+    found = await persons_of(handle, [patient for pair in pairs for patient in pair])
+    return [found[one]["id"] == found[other]["id"] for one, other in pairs]
+
+
+async def test_the_command_links_over_the_store_and_goes_on_after_a_kill(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handle = services.gate.system("test")
+    pairs = await brought(services, monkeypatch, 12)
+    assert await one_each(handle, pairs) == [False] * 12
+    await reject(handle, *pairs[0], "anna")
+    await linking._dry_run(services, tmp_path, matching.weights(), "500MB")
+    assert '"persons_joined": 11' in capsys.readouterr().out
+
+    calls = iter([None])
+
+    async def killed(*given: Any) -> int:
+        next(calls)
+        return await unite(*given)
+
+    unite = batch_store.unite
+    monkeypatch.setattr(linking, "_PAGE", 4)
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(batch_store, "unite", killed)
+        await linking._link_all(services, tmp_path, "500MB")
+    assert sum(await one_each(handle, pairs)) == 4
+
+    with monkeypatch.context() as patched:
+        patched.setattr(linking, "Batch", None)  # What was found is not looked for again.
+        await linking._link_all(services, tmp_path, "500MB")
+    assert await one_each(handle, pairs) == [False] + [True] * 11
+    await linking._link_all(services, tmp_path, "500MB")
+    assert "0 joins" in capsys.readouterr().out
+    async with services.database.connection() as connection:
+        assert await placed.queue(connection) == []
