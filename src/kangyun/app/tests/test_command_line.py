@@ -9,7 +9,7 @@ import pytest
 from tests.serving import run
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["worker"], ["migrate"], ["import"], ["backup"], ["restore"], ["demo"], ["keys"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["worker"], ["migrate"], ["import"], ["sheets"], ["backup"], ["restore"], ["demo"], ["keys"]])
 def test_every_command_explains_itself_quickly(command: list[str]) -> None:
     began = time.monotonic()
     answer = run(*command, "--help")
@@ -24,6 +24,7 @@ def test_every_command_explains_itself_quickly(command: list[str]) -> None:
     (["nonsense"], {}, "invalid choice: 'nonsense'"),
     ([], {}, "required"),
     (["import", "--data", "x", "nowhere.ndjson"], {}, "nowhere.ndjson"),
+    (["sheets", "--data", "x", "nowhere"], {}, "nowhere"),
     (["restore", "nowhere"], {}, "is not a backup"),
 ])
 def test_a_mistake_is_one_clear_message(arguments: list[str], settings: dict[str, str], told: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -21,12 +22,14 @@ from hypothesis import strategies as st
 
 from kangyun.app.services import Services
 from kangyun.base.fhir.validation import validate
+from kangyun.commons.exchange.actions import Intake
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.tables import Good, dates, grids_of, open_table
 from kangyun.commons.exchange.decisions.tables.cells import CONVERTERS
 from kangyun.commons.exchange.decisions.tables.grids import Grid
 from kangyun.commons.exchange.decisions.tables.headers import header_of
 from kangyun.commons.exchange.decisions.tables.kinds import kinds
+from kangyun.commons.exchange.listeners import Folder
 from kangyun.commons.exchange.model import Fault
 from kangyun.commons.exchange.queries.tables import held_rows, sheets
 
@@ -262,6 +265,19 @@ async def test_a_dbf_of_an_old_program_is_read(api: httpx.AsyncClient, services:
     assert answer.status_code == 201, answer.text
     mine = [one for one in await found(services, "Patient", "identifier=990121195603040423&_count=100") if one["meta"]["source"].endswith(":D2")]
     assert [(one["name"][0]["text"], one["gender"], one["birthDate"]) for one in mine] == [("周秀兰", "female", "1956-03-04")]
+
+
+async def test_a_watched_folder_takes_spreadsheets_under_the_name_of_their_sender(services: Services, tmp_path: Path):
+    folder = Folder(tmp_path, Intake(services.database, services.gate, services.keys))
+    for name, body in (("YZF1_register_2026.xlsx", workbook_of(HEADER, ZHOU)), ("YZF1_register_bad.csv", csv_of(HEADER, [*LI[:4], "990121196005060016", *LI[5:]]))):
+        (tmp_path / name).write_bytes(body)
+        os.utime(tmp_path / name, (1, 1))
+    assert await folder.look() == 2
+    mine = [one for one in await found(services, "Patient", "identifier=990121195603040423&_count=100") if one["meta"]["source"].endswith(":YZF1")]
+    assert len(mine) == 1
+    assert [one.name for one in (tmp_path / "processed").iterdir()] == ["YZF1_register_2026.xlsx"]
+    told = (tmp_path / "failed" / "YZF1_register_bad.csv.reason.txt").read_text("utf-8")
+    assert "E2" in told
 
 
 LAYOUTS = yaml.safe_load((Path(__file__).resolve().parents[4] / "yunzhou/data/sheets.yaml").read_text("utf-8"))["layouts"]
