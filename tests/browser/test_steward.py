@@ -51,7 +51,7 @@ def test_a_refused_message_is_found_by_keyboard_edited_and_stored(look: OpenLook
 def test_a_heap_is_replayed_while_one_watches(look: OpenLook, messages: str) -> None:
     seen = look(language="en")
     seen.open("/exchange/quarantine")
-    seen.page.get_by_role("button", name=re.compile("^Replay these")).first.click()
+    seen.page.get_by_role("button", name=re.compile("^Replay all")).first.click()
     seen.page.get_by_text("Replay finished").wait_for(timeout=20_000)
     assert re.search(r"(\d+) of \1 replayed", seen.page.locator(".run").first.inner_text())
 
@@ -72,14 +72,14 @@ def test_a_message_is_dismissed_with_a_reason_and_taken_back(look: OpenLook, mes
 def test_a_sender_is_registered_and_given_a_key(look: OpenLook, messages: str) -> None:
     seen = look(language="en")
     seen.open("/exchange/senders/edit")
-    seen.page.get_by_label("Key", exact=False).first.fill("BROWSER")
-    seen.page.get_by_label("Name").fill("Browser hospital")
-    seen.page.get_by_label("Hours").fill("18-08")
-    seen.page.get_by_role("button", name="Save").click()
+    seen.page.locator("#sender").fill("BROWSER")
+    seen.page.locator("#name").fill("Browser hospital")
+    seen.page.locator("#hours").fill("18-08")
+    seen.page.locator(".sender-form button").click()
     seen.page.get_by_text("It reads like 08-18").wait_for()
-    seen.page.get_by_label("Hours").fill("08-18")
+    seen.page.locator("#hours").fill("08-18")
     seen.complaints.clear()  # The browser itself complains of the refused form's status.
-    seen.page.get_by_role("button", name="Save").click()
+    seen.page.locator(".sender-form button").click()
     seen.page.wait_for_url("**/exchange/senders/one?name=BROWSER")
     seen.page.get_by_role("button", name="Make a new key").click()
     assert len(seen.page.locator(".key-shown").inner_text()) > 40

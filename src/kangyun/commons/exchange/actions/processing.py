@@ -24,7 +24,17 @@ from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.translate import translate
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
-from kangyun.commons.population import Ambiguous, Registration, beside, overtaken, prepare, prepare_merge, relate, telling, turn
+from kangyun.commons.population import (
+    Ambiguous,
+    Registration,
+    beside,
+    overtaken,
+    prepare,
+    prepare_merge,
+    relate,
+    telling,
+    turn,
+)
 
 log = structlog.get_logger()
 

@@ -40,6 +40,7 @@ async def test_a_bundle_appears_among_the_messages_with_its_counts_and_its_resid
     assert answer.status_code == 200
     [one] = await noted(services, 1)
     assert (one.form, one.kind, one.state, one.entries, one.sender) == ("fhir", "Bundle^transaction", "stored", 2, "fhir:local")
+    assert one.patient
     assert one.patient in answer.text
     async with services.database.connection() as connection:
         kept = await queries.one(connection, one.id)
