@@ -33,6 +33,8 @@ async def on_patient(handle: Handle, change: Change) -> None:
 
 async def on_person(handle: Handle, change: Change) -> None:
     """A card's number is made of name and document: where they changed, a job, which has the keys, makes the new one."""
+    if change.method.lower() == "create":
+        return  # Nobody has a card before being somebody; an import brings a million of these.
     person = await handle.read("Person", change.id)
     async with handle.connection() as connection:
         cards = await cards_on(connection, patients_of(person)) if person else []

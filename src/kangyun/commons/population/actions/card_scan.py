@@ -169,7 +169,7 @@ class _Attempt:
         kept = await self.connection.fetchval(sql.try_pin, *key, now, limits.pin_tries, until)
         if kept is None:
             raise refuse(423, "throttled", "population.card-pin-locked", minutes=str(limits.pin_lock_minutes))
-        if not await asyncio.to_thread(deciding.is_right, self.read.pin, kept):
+        if not await asyncio.to_thread(deciding.is_right, self.cards.keyed_pin(self.read.pin), kept):
             raise refuse(403, "security", "population.card-pin-wrong")
         await self.connection.execute(sql.right_pin, *key)
 

@@ -27,7 +27,7 @@ from kangyun.commons.population.queries.card import Card, Event, Use, Ward, sql
 log = structlog.get_logger()
 
 # Names of the region's keys.
-ROOT_KEY, PROTECT_KEY = "card-root", "card-protect"
+ROOT_KEY, PROTECT_KEY, PIN_KEY = "card-root", "card-protect", "card-pin"
 SIGNING_KEYS = {"SM2": "card-sm2", "ES256": "card-es256"}
 
 SOURCE = "card-desk"
@@ -110,7 +110,7 @@ class Cards:
         numbers = deciding.numbers_of(holder, self.keys.block(ROOT_KEY))
         if any(not one.temporary for one in await self.of(patient_id)):
             raise refuse(409, "conflict", "population.card-there")
-        scrambled = await _scrambled(pin)
+        scrambled = await self._scrambled(pin)
         anchor = await register(self.handle, _patient_of(person, numbers.card), SOURCE)
         await self._create(anchor, numbers, "formal", None, scrambled)
         return await self._fresh(anchor)
@@ -148,7 +148,7 @@ class Cards:
         """Issue the card anew: a new PIN, and what was signed before is no longer good. Raises Problem 409 or 422."""
         if deciding.next_state(card.state, "replace") is None:
             raise refuse(409, "conflict", "population.card-state")
-        scrambled = await _scrambled(pin)
+        scrambled = await self._scrambled(pin)
         async with self.handle.connection() as connection, connection.transaction():
             await self._follow(connection, card, "active", "replace", None)
             await connection.execute(sql.set_pin, card.resident, card.patient, scrambled)
@@ -156,7 +156,7 @@ class Cards:
 
     async def set_pin(self, card: Card, pin: str) -> None:
         """Set the PIN of the printed card; raises Problem 422 for one that is too simple."""
-        scrambled = await _scrambled(pin)
+        scrambled = await self._scrambled(pin)
         async with self.handle.connection() as connection, connection.transaction():
             await connection.execute(sql.set_pin, card.resident, card.patient, scrambled)
             await self.note(connection, card, "pin-set")
@@ -210,6 +210,18 @@ class Cards:
         await connection.execute(
             sql.event, card.resident, card.patient, clock.now(), event, self.handle.actor.name, terminal,
         )
+
+    def keyed_pin(self, pin: str) -> bytes:
+        """A PIN under the installation's key: what is kept and compared."""
+        return self.keys.mac(PIN_KEY, pin.encode())
+
+    async def _scrambled(self, pin: str) -> str | None:
+        if not pin:
+            return None
+        digits = terms().pin_digits
+        if deciding.is_weak(pin, digits):
+            raise refuse(422, "business-rule", "population.card-pin-weak", digits=str(digits))
+        return await asyncio.to_thread(deciding.scrambled, self.keyed_pin(pin), secrets.token_bytes(16))
 
     async def _create(
         self, anchor: str, numbers: Numbers, kind: str, deadline: datetime | None, scrambled: str | None,
@@ -275,15 +287,6 @@ def _must_be_usable(card: Card) -> None:
     reason = usable(card)
     if reason:
         raise refuse(409, "business-rule", reason)
-
-
-async def _scrambled(pin: str) -> str | None:
-    if not pin:
-        return None
-    digits = terms().pin_digits
-    if deciding.is_weak(pin, digits):
-        raise refuse(422, "business-rule", "population.card-pin-weak", digits=str(digits))
-    return await asyncio.to_thread(deciding.scrambled, pin, secrets.token_bytes(16))
 
 
 def _identifier(number: str) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from kangyun.app.services import Services
-from kangyun.base import web
+from kangyun.app.web import build
+from kangyun.base.settings import Settings
+from kangyun.commons.access import Actor
 from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.actions.residents import register
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
@@ -112,5 +114,14 @@ async def test_the_scanning_page_tells_who_or_why_not(api: httpx.AsyncClient, ca
     assert "已识别" in (await post(api, "/population/scan", code=cards.printed_code(card), pin="582931", **place)).text
 
 
-def test_every_text_exists_in_both_languages():
-    assert [fault for fault in web.catalogue_problems() if "population." in fault] == []
+async def test_a_clerk_may_do_all_of_it_and_no_more(services: Services):
+    settings = Settings(data=services.settings.data, access_local_role="clerk")
+    own = Services(settings, services.database, services.store, services.gate, services.keys)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(build(own, {})), base_url="http://desk.test") as desk:
+        cards = Cards(services.gate.open(Actor("clerk-1", "clerk"), "care"), services.keys)
+        person = await somebody(cards, "吴芳", "990101199001012002")
+        assert (await post(desk, f"/population/cards/{person}/issue", pin="240517")).status_code == 303
+        done = await post(desk, "/population/cards/stranger", name="", sex="female")
+        assert (await post(desk, f"{done.headers['location']}/join", q="990101199001012002")).status_code == 303
+        for address in ("/clinician/", "/resident/", "/metrics"):
+            assert (await desk.get(address, headers=HTML)).status_code == 403

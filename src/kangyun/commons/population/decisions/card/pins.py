@@ -1,20 +1,24 @@
-"""PINs of printed cards: six digits, kept as salted scrypt (RFC 7914)."""
+"""PINs of printed cards: six digits, kept as salted scrypt (RFC 7914) of their keyed hash.
+
+What is scrambled here is the PIN under a key of the installation: a million PINs are tried in an hour at any cost that a
+counter can wait for, so a stolen table must be worth nothing without the key. Scrypt is the second lock.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 
-# 16 MB and some 40 milliseconds for each try: a stolen table of six-digit PINs must cost more than it is worth.
-_COST, _BLOCK, _LANES = 2**14, 8, 1
+# 4 MB and some ten milliseconds for each try.
+_COST, _BLOCK, _LANES = 2**12, 8, 1
 
 
-def scrambled(pin: str, salt: bytes) -> str:
-    """What is kept of a PIN; `salt` is 16 random bytes."""
+def scrambled(pin: bytes, salt: bytes) -> str:
+    """What is kept of a PIN's keyed hash; `salt` is 16 random bytes."""
     return f"scrypt${_COST}${_BLOCK}${_LANES}${salt.hex()}${_hash(pin, salt, (_COST, _BLOCK, _LANES)).hex()}"
 
 
-def is_right(pin: str, kept: str) -> bool:
+def is_right(pin: bytes, kept: str) -> bool:
     """Whether a PIN is the one that was kept."""
     _, cost, block, lanes, salt, known = kept.split("$")
     return hmac.compare_digest(_hash(pin, bytes.fromhex(salt), (int(cost), int(block), int(lanes))), bytes.fromhex(known))
@@ -27,6 +31,6 @@ def is_weak(pin: str, digits: int) -> bool:
     return pin in "01234567890123456789" or pin in "98765432109876543210" or len(set(pin)) == 1
 
 
-def _hash(pin: str, salt: bytes, costs: tuple[int, int, int]) -> bytes:
+def _hash(pin: bytes, salt: bytes, costs: tuple[int, int, int]) -> bytes:
     cost, block, lanes = costs
-    return hashlib.scrypt(pin.encode(), salt=salt, n=cost, r=block, p=lanes, maxmem=64 * 1024 * 1024, dklen=32)
+    return hashlib.scrypt(pin, salt=salt, n=cost, r=block, p=lanes, maxmem=64 * 1024 * 1024, dklen=32)
