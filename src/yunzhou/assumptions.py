@@ -17,7 +17,7 @@ T = TypeVar("T")
 @cache
 def _read(name: str, shape: object) -> object:
     text = (FOLDER / name).read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), cast("type[object]", shape), strict=False)
+    return msgspec.convert(yaml.load(text, Loader=yaml.CSafeLoader), cast("type[object]", shape), strict=False)
 
 
 def read(name: str, shape: type[T]) -> T:

@@ -45,8 +45,9 @@ class Body:
 
     def __init__(self, seed: int, person: Person) -> None:
         self.person = person
-        self.courses: tuple[Course, ...] = illness.courses(seed, person)
-        self._seed = chance.stream(seed, "body", person.key).getrandbits(64)
+        rng = chance.stream(seed, "body", person.key)
+        self._seed = rng.getrandbits(64)
+        self.courses: tuple[Course, ...] = illness.courses(rng, person)
         self._lots: dict[str, float] = {}
         self._moment: Moment | None = None
 
@@ -111,7 +112,8 @@ class Body:
 
     def _drawn(self, item: Item, key: str, at: datetime, rng: Random) -> float:
         level = self.level(key, at)
-        return level + chance.bounded(rng, 0, item.noise * max(1.0, level / (item.mean or 1)))
+        noise = item.noise * max(1.0, level / (item.mean or 1))
+        return level + max(-2.5, min(2.5, rng.gauss(0.0, 1.0))) * noise
 
     def _word(self, item: Item, key: str, at: datetime, rng: Random) -> str:
         if key == "uglu" and self.level("glu", at) > 10:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
 
 from yunzhou.cards import Card
 from yunzhou.institutions import NATIONAL_ID, Doctor, Institution
@@ -41,6 +41,12 @@ def term(table: str, code: str) -> Json:
     return {"coding": [coding(f"{TERMS}/{table}", code)]}
 
 
+def _urn(name: str) -> str:
+    """Return a name-based identifier in the shape of UUID version 5, as a URN."""
+    text = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+    return f"urn:uuid:{text[:8]}-{text[8:12]}-5{text[13:16]}-a{text[17:20]}-{text[20:32]}"
+
+
 @dataclass(slots=True)
 class Bundle:
     """A transaction in the making: every entry is created unless its identifier is there already."""
@@ -49,7 +55,7 @@ class Bundle:
 
     def add(self, resource: Json, system: str, value: str) -> str:
         """Add a resource under its business identifier; return the reference to it."""
-        url = uuid5(NAMESPACE_OID, f"{resource['resourceType']}/{system}|{value}").urn
+        url = _urn(f"{resource['resourceType']}/{system}|{value}")
         resource.setdefault("identifier", [{"system": system, "value": value}])
         request = {"method": "POST", "url": resource["resourceType"], "ifNoneExist": f"identifier={system}|{value}"}
         self.entries.append({"fullUrl": url, "resource": resource, "request": request})

@@ -145,15 +145,16 @@ def _line(key: str) -> list[tuple[float, float]]:
     return [(0, 0.0), *next(one.prevalence for one in catalogue().chronic if one.key == key)]
 
 
-def courses(seed: int, person: Person) -> tuple[Course, ...]:
-    """Return the chronic illnesses that a person has or will have, earliest first."""
-    rng = chance.stream(seed, "illness", person.key)
+def courses(rng: Random, person: Person) -> tuple[Course, ...]:
+    """Return the chronic illnesses that a person has or will have, earliest first; `rng` is the stream of the person's body."""
     found = [_course(rng, person, illness) for illness in catalogue().chronic]
     return tuple(sorted((course for course in found if course), key=lambda course: course.onset))
 
 
 def _course(rng: Random, person: Person, illness: Chronic) -> Course | None:
     lot = rng.random() / (illness.women if person.sex == "female" else 1.0)
+    if lot > illness.prevalence[-1][1]:
+        return None
     # The first point is the youngest age: whoever is below its share falls ill at about that age.
     age = chance.crossing(_line(illness.key), lot)
     if age is None or age < 18:

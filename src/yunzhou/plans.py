@@ -181,6 +181,8 @@ class Year:
 
     def _checkup(self) -> Iterator[Plan]:
         model = illness.catalogue().checkup
+        if self.year - self.person.birth.year < model.from_age:
+            return
         start = clinic_hour(self.rng, self._day(self.rng.choice(model.months)))
         away = self.household.place(start.date()).kind == "urban"
         if self.person.age(start.date()) < model.from_age or self.rng.random() > model.share * (0.5 if away else 1.0):

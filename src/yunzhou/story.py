@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 
 from yunzhou import bundles, cards, cda, chance, faults, institutions, rows, visits
 from yunzhou.body import Body
@@ -73,14 +74,18 @@ class Told:
 
     def messages(self) -> Iterator[Message]:
         """Yield all messages, wrong ones included; nearly in order of time."""
-        rng = chance.stream(self.seed, "faults", self.person.key)
+        rng: Random | None = None
         for message in self._right():
-            wrong = faults.before(message, institutions.institution(message.institution), rng, self.window.faults)
-            if wrong:
-                yield wrong
+            if message.transport == "mllp":
+                rng = rng or chance.stream(self.seed, "faults", self.person.key)
+                wrong = faults.before(message, institutions.institution(message.institution), rng, self.window.faults)
+                if wrong:
+                    yield wrong
             yield message
 
     def _right(self) -> Iterator[Message]:
+        if self.person.death and self.person.death < self.window.since.date():
+            return
         body = Body(self.seed, self.person)
         for year in range(self.window.since.year, (self.window.until - timedelta(seconds=1)).year + 1):
             if year < self.person.birth.year:

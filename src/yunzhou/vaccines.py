@@ -66,6 +66,8 @@ def due(person: Person, year: int, rng: Random) -> Iterator[tuple[date, Due]]:
             if day.year == year and months:
                 yield day, Due(vaccine.code, vaccine.name, vaccine.route, number)
     flu = schedule.influenza
+    if year - person.birth.year < flu.from_age:
+        return
     day = date(year, rng.choice(flu.months), rng.randint(1, 28))
     if person.age(day) >= flu.from_age and rng.random() < flu.share:
         yield day, Due(flu.code, flu.name, flu.route, 1)
