@@ -84,7 +84,8 @@ def appointed(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.missing-segment", "SCH", {"segment": "SCH"}, code="100")
     if segment.name == "AIS":
         concept = codes.concept(segment.parts(segment.raw(3)), sheet.sender)
-        draft.resource.setdefault("serviceType", []).extend([concept] if concept else [])
+        if concept:
+            draft.resource.setdefault("serviceType", []).append(concept)
         return
     found = _actors(segment, sheet)
     answer = _answer(draft.resource)

@@ -30,11 +30,12 @@ def _in_use(sheet: Sheet) -> bool:
 def staff(segment: Segment, sheet: Sheet) -> None:
     """STF to Practitioner, known by the number under which visits and results name the same person."""
     found = segment_map("stf", sheet.sender).apply(segment, sheet)
-    source = segment.repetitions(2)[0] if segment.raw(2) else segment.raw(1)
+    listed = segment.repetitions(2)
+    source = listed[0] if listed else segment.raw(1)
     number = segment.part(source, 1) or segment.text(1)
     if not number:
         raise Fault("exchange.missing-field", "STF-1", code="101")
-    system = system_of([segment.part(source, 4, n) for n in (1, 2, 3)] if segment.raw(2) else ["", "", ""], "STAFF", sheet.sender)
+    system = system_of([segment.part(source, 4, n) for n in (1, 2, 3)] if listed else ["", "", ""], "STAFF", sheet.sender)
     found["identifier"] = [{"system": system, "value": number}]
     found["active"] = _in_use(sheet) and segment.text(7).upper() != "I"
     sheet.request = sheet.add(found, system, number, join="update")

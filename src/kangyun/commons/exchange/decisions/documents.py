@@ -70,16 +70,16 @@ def content(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.missing-segment", "TXA", {"segment": "TXA"}, code="100")
     if not segment.raw(5):
         return
-    contents = draft.resource.setdefault("content", [])
     try:
         if segment.text(2).upper() in {"ED", "RP"}:
-            contents.append({"attachment": results.attachment(segment)})
+            draft.resource.setdefault("content", []).append({"attachment": results.attachment(segment)})
             return
-        text = results.observed(segment, sheet)
+        line = _line(results.observed(segment, sheet))
     except Fault as fault:
         fault.occurrence = sum(1 for one in sheet.message.all("OBX") if one.index <= segment.index)
         raise
-    _write(contents, _line(text))
+    if line:
+        _write(draft.resource.setdefault("content", []), line)
 
 
 def _line(observed: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kangyun.commons.exchange.decisions import codes, orders, reports, results
+from kangyun.commons.exchange.decisions import codes, orders, reports, results, times
 from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Sheet
 from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
@@ -139,6 +139,8 @@ def vaccine_fact(segment: Segment, sheet: Sheet) -> None:
     """OBX behind an RXA: dose number, funding, eligibility, the sheet that was handed out; else a result of its own."""
     kind = codes.table("vaccine_facts").get(segment.text(3))
     draft = sheet.request
+    if kind is not None and not segment.text(5):
+        return
     if draft is None or kind is None:
         known = len(sheet.drafts)
         reports.result(segment, sheet)
@@ -169,11 +171,11 @@ def _dose(segment: Segment, _sheet: Sheet, draft: Draft) -> None:
 
 
 def _published(segment: Segment, sheet: Sheet, draft: Draft) -> None:
-    _handed(draft)["publicationDate"] = results.observed(segment, sheet)["valueDateTime"]
+    _handed(draft)["publicationDate"] = times.to_datetime(segment.text(5), sheet.sender.zone)
 
 
 def _presented(segment: Segment, sheet: Sheet, draft: Draft) -> None:
-    _handed(draft)["presentationDate"] = results.observed(segment, sheet)["valueDateTime"]
+    _handed(draft)["presentationDate"] = times.to_datetime(segment.text(5), sheet.sender.zone)
 
 
 def _document(segment: Segment, _sheet: Sheet, draft: Draft) -> None:
@@ -181,7 +183,8 @@ def _document(segment: Segment, _sheet: Sheet, draft: Draft) -> None:
 
 
 def _handed(draft: Draft) -> dict[str, Any]:
-    return draft.resource.setdefault("education", [{}])[0]
+    # A sheet whose kind nobody tells is still the vaccine's information statement.
+    return draft.resource.setdefault("education", [{"documentType": "VIS"}])[0]
 
 
 _FACTS: dict[str, Callable[[Segment, Sheet, Draft], None]] = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ PID = "PID|1||7^^^H&1.2.3&ISO^MR||周秀兰||19560304|2"
 # An embedded file without content is refused with its true reason.
 EMPTY_FILES = {"MDM-T02-01.hl7", "OUL-R22-02.hl7"}
 
+_keys = itertools.count(1)
+
 
 class Hospital:
     """Messages straight into processing, without connection and without keeping."""
@@ -31,6 +34,8 @@ class Hospital:
         self.gate = Gate(Store(database))
         self.handle: Handle = self.gate.system("test")
         self.number = 1000
+        # The same patient number in another test is another sender's.
+        self.key = next(_keys)
 
     async def send(self, kind: str, *segments: str) -> Outcome:
         self.number += 1
@@ -38,7 +43,7 @@ class Hospital:
 
     async def send_bytes(self, body: bytes) -> Outcome:
         self.number += 1
-        raw = RawMessage(self.number, "H1", 1, str(self.number), "", "hl7v2", body, clock.now(), "received", 1)
+        raw = RawMessage(self.number, "H1", self.key, str(self.number), "", "hl7v2", body, clock.now(), "received", 1)
         return await process(self.gate, raw)
 
     async def one(self, type_: str, **query: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from kangyun.commons.records import Store
 
 MSH = "MSH|^~\\&|HIS|H1|KANGYUN|YUNZHOU|20260301080000+0800||{}|{}|P|2.5"
 PID = "PID|1||7^^^H&1.2.3&ISO^MR||周秀兰&||19560304|2|||柳河镇12号^^云州市^云岭省^990121^CHN^H||12913005521"
-ALL = ("adt_a31", "adt_a08", "oru_r01", "orm_o01", "siu_s12", "mdm_t02", "vxu_v04", "rde_o11")
+_numbers = itertools.count(10_000)
 
 
 class Simulator:
@@ -76,12 +77,15 @@ class House:
         self.gate = Gate(Store(database))
         self.handle: Handle = self.gate.system("test")
         self.keys = open_keys(Settings(data=folder))
-        self.number = 0
+        self.numbers = _numbers
+        # The same patient number in another test is another sender's.
+        self.key = next(_numbers)
 
     async def learn(self, kind: str, *segments: str) -> None:
-        self.number += 1
-        body = "\r".join([MSH.format(kind, self.number), *segments]).encode()
-        raw = RawMessage(self.number, "H1", 1, str(self.number), "", "hl7v2", body, clock.now(), "received", 1)
+        # Never the same twice: a commit carries the message's number as its key.
+        number = next(self.numbers)
+        body = "\r".join([MSH.format(kind, number), *segments]).encode()
+        raw = RawMessage(number, "H1", self.key, str(number), "", "hl7v2", body, clock.now(), "received", 1)
         assert (await process(self.gate, raw)).state == "stored"
 
     async def one(self, type_: str) -> dict[str, Any]:
