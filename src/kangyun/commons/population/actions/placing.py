@@ -47,8 +47,9 @@ async def place(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[W
         before = known.get(arrival.id)
         if before and before.version >= arrival.version:
             continue
-        current = await members(transaction.connection, [arrival.id])
-        before = current.get(arrival.id)
+        if len(arrivals) > 1:
+            # The one before it may have joined its person with another.
+            before = (await members(transaction.connection, [arrival.id])).get(arrival.id)
         person, assurance = (before.person, before.assurance) if before else ("", ALIKE)
         me = Member(arrival.id, person, arrival.source, assurance, arrival.version, mine)
         await _place_one(transaction, membership, me, arrival, unchanged=before is not None and before.traits == mine)

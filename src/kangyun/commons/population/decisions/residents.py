@@ -164,7 +164,7 @@ def normal_identifiers(patient: dict[str, Any]) -> dict[str, Any]:
         else one
         for one in patient.get("identifier", [])
     ]
-    return {**patient, "identifier": numbers}
+    return {**patient, "identifier": numbers} if numbers else patient
 
 
 def survivor(current: dict[str, Any] | None, news: dict[str, Any], *, late: bool = False) -> dict[str, Any]:
