@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kangyun.base.clock import instant
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
-from kangyun.commons.exchange.actions import joining
+from kangyun.commons.exchange.actions import joining, order
 from kangyun.commons.exchange.decisions.cda.sheet import Paper
 from kangyun.commons.exchange.decisions.cda.translate import identifier_of, replaced, set_identifier, translate
 from kangyun.commons.exchange.decisions.cda.versions import entries_of, superseded, taken_back, version_of
@@ -25,25 +26,32 @@ async def process_document(gate: Gate, raw: RawMessage) -> Outcome:
     paper = translate(raw.body, raw.sender, raw.received)
     kind = "^".join(part for part in ("CDA", paper.about.code if paper.about else "") if part)
     resources = [draft.resource for draft in paper.drafts]
+    facts, mine = facts_of(paper.patients, resources, paper.occurred), order.Turn(raw, paper.occurred)
     async with turn(telling(paper.patients[0])):
-        resident = await _commit(gate.system("exchange"), raw, paper)
-    return Outcome("stored", "AA", None, raw.id, resident, kind, facts=facts_of(paper.patients, resources))
+        resident = await _commit(gate.system("exchange"), raw, paper, mine)
+    return Outcome("stored", "AA", None, raw.id, resident, kind, facts=replace(facts, matching=mine.matching))
 
 
-async def _commit(handle: Handle, raw: RawMessage, paper: Paper) -> str:
+async def _commit(handle: Handle, raw: RawMessage, paper: Paper, mine: order.Turn) -> str:
     """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
     for attempt in range(_TRIES):
         if attempt:
             paper = translate(raw.body, raw.sender, raw.received)
-        registration = await prepare(handle, paper.patients[0], paper.sender.key, attempt)
+        registration = await prepare(handle, paper.patients[0], paper.sender.key, attempt, late=mine.late)
         writes = await _writes(handle, raw, paper, registration.patient)
+        changed = [arrival.id for arrival in registration.arrivals if arrival.version > 1]
         try:
-            await handle.commit([*registration.writes, *writes], key=f"raw-message/{raw.id}", beside=beside(registration.arrivals))
+            inside = mine.beside(changed, beside(registration.arrivals))
+            await handle.commit([*registration.writes, *writes], key=f"raw-message/{raw.id}", beside=inside)
+        except order.Late:
+            mine.late = True
+            continue
         except Problem as problem:
             if not overtaken(problem) or attempt == _TRIES - 1:
                 raise
             continue
         joining.noted(writes)
+        mine.done(registration.patient)
         return registration.patient
     raise AssertionError("the loop returns or raises")
 
