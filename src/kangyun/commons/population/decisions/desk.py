@@ -18,7 +18,7 @@ _ODD = {"1", "3", "5", "7", "9"}
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What was written, by field, and the text key of what is wrong with a field."""
+    """What was written, by field, and in one word what is wrong with a field."""
 
     values: Mapping[str, str]
     faults: Mapping[str, str]
@@ -29,30 +29,30 @@ def read(given: Mapping[str, str], today: date) -> Form:
     values = {name: given.get(name, "").strip()[:_LONGEST] for name in FIELDS}
     faults: dict[str, str] = {}
     if not values["name"]:
-        faults["name"] = "form.error.required"
+        faults["name"] = "required"
     if values["number"]:
         values["number"] = values["number"].upper().replace(" ", "")
         _compare(values, faults)
     if values["sex"] not in _SEXES:
         values["sex"] = "unknown"
     if values["born"] and "born" not in faults and not _is_past(values["born"], today):
-        faults["born"] = "population.register.born"
+        faults["born"] = "born"
     if not values["born"] and not values["number"]:
-        faults["born"] = "population.register.needed"
+        faults["born"] = "needed"
     return Form(values, faults)
 
 
 def _compare(values: dict[str, str], faults: dict[str, str]) -> None:
     if not is_id_number(values["number"]):
-        faults["number"] = "population.register.number"
+        faults["number"] = "number"
         return
     number = values["number"] = normal_id_number(values["number"])
     born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
     sex = "male" if number[16] in _ODD else "female"
     if values["born"] not in {"", born}:
-        faults["born"] = "population.register.differs"
+        faults["born"] = "differs"
     if values["sex"] not in {"", "unknown", sex}:
-        faults["sex"] = "population.register.differs"
+        faults["sex"] = "differs"
     values["born"] = values["born"] or born
     values["sex"] = sex if values["sex"] in {"", "unknown"} else values["sex"]
 
