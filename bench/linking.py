@@ -13,7 +13,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import linking_people
-
 from kangyun.commons.population.actions.batch import Batch, Doubt, Linkage, Record
 from kangyun.commons.population.decisions import matching
 
@@ -78,7 +77,18 @@ def accuracy(people: int, scale: float) -> None:
     _, reviewed = quality(linkage, truth, linkage.doubts)
     queue = len(linkage.doubts) / len(truth)
     print(f"{len(truth)} records of {people} people: precision {precision:.5f} recall {recall:.4f}, with review {reviewed:.4f}"
-          f" (queue {queue:.2%}); {linkage.pairs} pairs; made in {made - started:.0f} s, linked in {done - made:.1f} s")
+          f" (queue {queue:.2%}); {linkage.pairs} pairs; made in {made - started:.0f} s, linked in {done - made:.1f} s", flush=True)
+    curve(batch, truth)
+
+
+def curve(batch: Batch, truth: Sequence[int]) -> None:
+    """Precision and recall of the pairs themselves, before persons are made of them, at each threshold."""
+    rows = batch.connection.execute("SELECT one, other, bits FROM scored WHERE barred = ''").fetchall()
+    every = pairs_of(Counter(truth).values())
+    for threshold in range(16, 49, 4):
+        above = [(one, other) for one, other, bits in rows if bits >= threshold]
+        right = sum(truth[one] == truth[other] for one, other in above)
+        print(f"  {threshold} bits: precision {right / max(1, len(above)):.5f} recall {right / every:.4f}")
 
 
 def hard(number: int) -> None:
