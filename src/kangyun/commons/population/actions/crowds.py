@@ -80,13 +80,14 @@ class _Near:
 
 
 async def place_crowd(connection: Connection, source: str, patients: Sequence[dict[str, Any]]) -> Crowd:
-    """Decide where Patients of one source belong; those it has already get their id, new ones theirs and a Person.
+    """Decide where Patients of one source belong, inside a transaction; known ones get their id, new ones a Person too.
 
     Two processes that bring the same new person in the same second may make two Persons of it; `kangyun link` finds them.
     """
     news = [_new(one) for one in patients]
     numbers = sorted({number for one in news for number in one.traits.numbers})
     mine: dict[int, set[str]] = defaultdict(set)
+    await connection.execute(sql.by_index)
     for row in await connection.fetch(sql.own, numbers, source):
         for number in row["numbers"]:
             mine[number].add(row["patient"])

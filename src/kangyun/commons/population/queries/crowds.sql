@@ -1,12 +1,18 @@
+-- name: by_index
+-- While a table is filled its statistics are behind, and the planner would read all of it for every slice.
+SET LOCAL enable_seqscan = off;
+
 -- name: own
 -- Which of a source's Patients bear any of these numbers.
 SELECT patient, numbers FROM identity WHERE numbers && $1::bigint[] AND source = $2
 
 -- name: near
--- All members of the Persons of which one shares a key or a number.
+-- All members of the Persons of which one shares a key or a number. Key by key: an overlap with thousands of keys at once is
+-- compared with all of them for each row that is found.
 WITH near AS (
-    SELECT person FROM identity WHERE keys && $1::bigint[]
-    UNION SELECT person FROM identity WHERE numbers && $2::bigint[]
+    SELECT i.person FROM unnest($1::bigint[]) k CROSS JOIN LATERAL (SELECT person FROM identity WHERE keys @> ARRAY[k]) i
+    UNION
+    SELECT i.person FROM unnest($2::bigint[]) n CROSS JOIN LATERAL (SELECT person FROM identity WHERE numbers @> ARRAY[n]) i
 )
 SELECT patient, person, source, assurance, version, numbers, ids, keys, features FROM identity
 WHERE person IN (SELECT person FROM near) ORDER BY person, updated, patient
