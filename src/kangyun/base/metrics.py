@@ -70,16 +70,16 @@ class HttpMetrics:
 
 async def show(_request: Request) -> Response:
     """GET /metrics: everything in the Prometheus text format."""
-    return Response(generate_latest(_registry()), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(_figures()), media_type=CONTENT_TYPE_LATEST)
 
 
-def _registry() -> CollectorRegistry:
+def _figures() -> CollectorRegistry:
     """This process's own, or what all web processes have counted into the shared folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return registry
+    whole = CollectorRegistry()
+    multiprocess.MultiProcessCollector(whole)
+    return whole
 
 
 def reference() -> list[tuple[str, str, str]]:
