@@ -16,6 +16,8 @@ from tests.house.house import assert_kept
 PUBLIC = {
     "/health/live", "/health/ready", "/static/{digest}/{name:path}", "/preferences", "/offline", "/favicon.ico", "/service-worker.js",
     "/fhir/metadata", "/", "/card/keys", "/resident/pass",
+    # A summary that its owner has shared: the link is the permission, and what it leads to is encrypted with a key in it.
+    "/shl/{id}",
 }
 
 
