@@ -46,7 +46,8 @@ def township_visit(visit: Visit, card: Card, allergies: list[Allergen], known: l
         bundle.add(resource, urn(house.system("allergy")), f"{card.record}-{allergen.code}")
         facts.append(truth.allergy(visit.person, allergen))
     _vaccinate(bundle, visit, subject, encounter, facts)
-    return _message(bundle, visit, visit.number, visit.kind, facts, partial(truth.of_visit, visit))
+    return _message(bundle, visit, visit.number, visit.kind, facts,
+                    results=partial(truth.of_visit, visit))  # fmt: skip
 
 
 def _prescribe(bundle: Bundle, visit: Visit, subject: str, encounter: str) -> list[Fact]:
@@ -77,7 +78,7 @@ def _vaccinate(bundle: Bundle, visit: Visit, subject: str, encounter: str, facts
 
 
 def _message(
-    bundle: Bundle, visit: Visit, name: str, kind: str, facts: list[Fact], results: Callable[[], list[Fact]] | None = None
+    bundle: Bundle, visit: Visit, name: str, kind: str, facts: list[Fact], *, results: Callable[[], list[Fact]] | None = None
 ) -> Message:
     body = ENCODER.encode(bundle.json())
     return Message(name, visit.institution.key, "fhir", visit.end, visit.person.household, body, kind, facts=facts, results=results)

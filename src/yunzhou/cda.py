@@ -16,6 +16,10 @@ from yunzhou.visits import Allergen, Visit
 
 SEXES = {"male": ("1", "男性"), "female": ("2", "女性")}
 MARRIED = {"single": ("10", "未婚"), "married": ("20", "已婚"), "widowed": ("30", "丧偶")}
+ROOT = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:mif="urn:hl7-org:v3/mif" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+)
 DIRECTORY = "2.16.156.10011.1"
 
 
@@ -23,7 +27,8 @@ def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tup
     """Yield the documents of a visit: a summary, a check-up or an immunisation, and the follow-ups of chronic illnesses."""
     kind = visit.kind if visit.kind in {"checkup", "immunisation"} else "summary"
     facts: list[Fact] = [truth.resident(card, known), truth.visit(visit, "finished"), *truth.diagnoses(visit)]
-    yield _document(kind, visit, card, cda_parts.body(visit, allergies), facts, partial(truth.of_visit, visit))
+    yield _document(kind, visit, card, cda_parts.body(visit, allergies), facts,
+                    results=partial(truth.of_visit, visit))  # fmt: skip
     for diagnosis in visit.diagnoses:
         followed = book().followed.get(diagnosis.code) if diagnosis.chronic else None
         if followed and kind == "summary":
@@ -31,14 +36,12 @@ def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tup
 
 
 def _document(
-    kind: str, visit: Visit, card: Card, body: str, facts: list[Fact], results: Callable[[], list[Fact]] | None = None
+    kind: str, visit: Visit, card: Card, body: str, facts: list[Fact], *, results: Callable[[], list[Fact]] | None = None
 ) -> Message:
     number = visit.number + {"summary": "Z", "checkup": "J", "immunisation": "Y", "hypertension": "G", "diabetes": "N"}[kind]
     form = book().kinds[kind]
     document = "".join((
-        '<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:mif="urn:hl7-org:v3/mif" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">',
-        _opening(form, number, visit), _target(card, visit), _makers(visit),
+        ROOT, _opening(form, number, visit), _target(card, visit), _makers(visit),
         _visit(visit), f"<component><structuredBody>{body}</structuredBody></component></ClinicalDocument>",
     ))  # fmt: skip
     return Message(number, visit.institution.key, "cda", visit.end, visit.person.household, document.encode(),

@@ -11,6 +11,7 @@ from msgspec import Struct
 from yunzhou import assumptions, chance, names, places
 
 FIRST_COUNTY, FIRST_TOWN, FIRST_CLINIC = 4, 10, 200
+LETTERS = {"county": "H", "township": "T", "clinic": "C"}
 ENGLISH = {"county": "County Hospital", "township": "Township Hospital", "clinic": "Village Clinic"}
 ROOT = "2.16.156.10011.99"
 NATIONAL_ID = "2.16.156.10011.1.3"
@@ -161,30 +162,31 @@ def keys(region: places.Region) -> list[int]:
 def _county_hospital(key: int) -> Institution:
     index = key - FIRST_COUNTY
     county, said = places.city().counties[index], directory()
-    return _build(key, "H", "county", f"{county.name}人民医院", county.code, said.counties[index], said.county_departments)
+    return _build(key, "county", f"{county.name}人民医院", county.code, said.counties[index])
 
 
 def _township_hospital(key: int) -> Institution:
     town, said = key - FIRST_TOWN, directory()
     area, name = places.village(town, 0).area, places.town_name(town)
     system = said.townships[town % len(said.townships)]
-    return _build(key, "T", "township", f"{area.name}{name}卫生院", area.code, system, institution(3).departments)
+    return _build(key, "township", f"{area.name}{name}卫生院", area.code, system)
 
 
 def _clinic(key: int) -> Institution:
-    place, said = places.village(*divmod(key - FIRST_CLINIC, 100)), directory()
+    place = places.village(*divmod(key - FIRST_CLINIC, 100))
     name = f"{place.area.name}{place.town_name}{place.name}卫生室"
-    return _build(key, "C", "clinic", name, place.area.code, "clinic_sheets", said.clinic_departments)
+    return _build(key, "clinic", name, place.area.code, "clinic_sheets")
 
 
-def _build(
-    key: int, letter: str, level: str, name: str, county: str, system: str, departments: list[Department]
-) -> Institution:
-    kind = directory().systems[system]
+def _build(key: int, level: str, name: str, county: str, system: str) -> Institution:
+    said = directory()
+    departments = {"county": said.county_departments, "township": said.institutions[2].departments, "clinic": said.clinic_departments}[level]
+    letter = LETTERS[level]
+    kind = said.systems[system]
     width = 2 if level == "county" else 4
     return Institution(
         key, letter, f"YZ{letter}{key:0{width}d}", name, f"{ENGLISH[level]} {key}", kind.speaks, kind.version, kind.charset,
-        kind.encoding, county, directory().staff[level], departments, kind.habits, kind.desk, level,
+        kind.encoding, county, said.staff[level], departments, kind.habits, kind.desk, level,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 
 MONTH = 29.530588861
 # Julian day of 2000-01-01 at midnight in China, and the difference of dynamical time.
@@ -71,7 +72,7 @@ def _months(year: int) -> list[tuple[date, int, bool]]:
 def _numbered(starts: list[date], leap: bool) -> list[tuple[date, int, bool]]:
     found: list[tuple[date, int, bool]] = []
     month = 10
-    for start, following in zip(starts, starts[1:], strict=False):
+    for start, following in pairwise(starts):
         again = leap and len(found) > 0 and _sign(start) == _sign(following)
         leap, month = leap and not again, month if again else month % 12 + 1
         found.append((start, month, again))

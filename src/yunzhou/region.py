@@ -146,7 +146,7 @@ def _joined(before: Fact | None, fact: Fact) -> Fact:
     """Return the later fact of a resident with the record numbers of both."""
     if before is None:
         return fact
-    both = {name: list({one: None for one in [*_pairs(before, name), *_pairs(fact, name)]}) for name in ("identifiers", "records")}
+    both = {name: list(dict.fromkeys([*_pairs(before, name), *_pairs(fact, name)])) for name in ("identifiers", "records")}
     return {**fact, **both}
 
 

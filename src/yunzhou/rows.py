@@ -32,34 +32,32 @@ def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tup
     del allergies
     facts: list[Fact] = [truth.resident(card, known), truth.row(visit, "visits")]
     row = {**_person(card, visit.start.date()), **_visit(visit), **_measured(visit)}
-    yield message("visits", visit.number, visit.institution, card, visit.end, row, facts)
+    yield message("visits", visit.number, visit.institution, card, visit.end, row=row, facts=facts)
     followed = [diagnosis for diagnosis in visit.diagnoses if diagnosis.code in FOLLOWED and diagnosis.chronic]
     if followed:
         main = followed[0]
         again = visit.start.astimezone(CHINA).date() + timedelta(days=90)
         row = {**row, "diagnosis": FOLLOWED[main.code], "icd": main.code, "next": again.isoformat()}
-        yield message("followup", f"{visit.number}F", visit.institution, card, visit.end, row, [])
+        yield message("followup", f"{visit.number}F", visit.institution, card, visit.end, row=row, facts=[])
 
 
-def register(
-    seed: int, household: Household, person: Person, house: Institution, at: datetime, body: Body | None = None
-) -> Message | None:
+def register(seed: int, household: Household, person: Person, house: Institution, at: datetime) -> Message | None:
     """Return the row of the register of residents; None for the few who have none."""
     rng = chance.stream(seed, "register", person.key)
     if rng.random() > SHARE:
         return None
     card, day = cards.card(household, person, house, at), at.date()
-    courses = body.active(at) if body else []
+    courses = Body(seed, person).active(at)
     row = {
         **_person(card, day), "head": household.people[0].name.text, "relation": RELATIONS[person.role],
         "village": card.place.settlement.name, "blood": chance.weighted(rng, list(BLOOD)),
         "history": "、".join(course.illness.name for course in courses),
     }  # fmt: skip
     facts = [truth.resident(card, [(truth.urn(house.oid), card.record)])]
-    return message("register", f"{card.record}G", house, card, at, row, facts)
+    return message("register", f"{card.record}G", house, card, at, row=row, facts=facts)
 
 
-def message(kind: str, number: str, house: Institution, card: Card, at: datetime, row: Row, facts: list[Fact]) -> Message:
+def message(kind: str, number: str, house: Institution, card: Card, at: datetime, *, row: Row, facts: list[Fact]) -> Message:
     """Return a row as a message; the sheet in which it stands is made later."""
     body = msgspec.json.encode({key: value for key, value in row.items() if value})
     return Message(number, house.key, "sheet", at, card.person.household, body, kind, facts=facts)

@@ -90,7 +90,7 @@ class Told:
         for year in range(self.window.since.year, (self.window.until - timedelta(seconds=1)).year + 1):
             if year < self.person.birth.year:
                 continue
-            for visit in visits.of_year(self.seed, self.household, body, year, faults.habits().cancelled, self.window.demand):
+            for visit in visits.of_year(self.seed, self.household, body, year, faults.habits().cancelled, demand=self.window.demand):
                 if self.window.since + DESK <= visit.start < self.window.until:
                     yield from self.visit(visit)
         for key, desk in self.desks.items():

@@ -123,7 +123,7 @@ def _allergies(seed: int, key: str) -> list[Allergen]:
 
 
 def of_year(
-    seed: int, household: Household, body: Body, year: int, cancelled: Cancelled, demand: float = 1.0
+    seed: int, household: Household, body: Body, year: int, cancelled: Cancelled, *, demand: float = 1.0
 ) -> Iterator[Visit]:
     """Yield the visits of a person in a year in order of time."""
     for index, plan in enumerate(plans.Year(seed, household, body, year, demand=demand).plans(), 1):

@@ -151,7 +151,7 @@ def test_the_truth_names_every_source_record(written: Path) -> None:
         for line in path.read_text("utf-8").splitlines():
             fact = json.loads(line)
             if fact["fact"] == "resident":
-                owner.update({(sender, number): fact["id"] for sender, number in fact["records"]})
+                owner.update(dict.fromkeys(map(tuple, fact["records"]), fact["id"]))
     sent = {
         (path.parent.name, line.split("|")[3].split("~")[0].split("^")[0])
         for path in (written / "hl7").rglob("*.hl7")
