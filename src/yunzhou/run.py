@@ -126,7 +126,8 @@ class Run:
         print(f"\n{self.tally.total:,} messages in {time.monotonic() - self.began:.1f} s", flush=True)
         for (key, transport, code), number in sorted(self.tally.answers.items()):
             print(f"  {institutions.institution(key).name}  {transport}  {code}  {number:,}")
-        again = sum(link.sent for link in sender.links) - self.tally.total
+        rows = sum(number for (_, transport, _), number in self.tally.answers.items() if transport == "sheet")
+        again = sum(link.sent for link in sender.links) - (self.tally.total - rows)
         print(f"  sent again {again:,}, connections lost {sum(link.reconnects for link in sender.links):,}")
         for message, answer in self.tally.surprises[:10]:
             print(
