@@ -26,8 +26,9 @@ from kangyun.commons.population.decisions import (
     normal_id_number,
     telling,
 )
-from kangyun.commons.population.decisions.card import card_titles, legal_name
 from kangyun.commons.population.decisions.calendar import solar_of
+from kangyun.commons.population.decisions.card import card_titles, legal_name
+from kangyun.commons.population.decisions.sharing import terms as share_terms
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arrival, Identity
 from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
 from kangyun.commons.population.queries.card import Card
@@ -38,5 +39,5 @@ errors.register("kangyun.commons.population")
 __all__ = [
     "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
     "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "share", "solar_of", "telling", "turn",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "share", "share_terms", "solar_of", "telling", "turn",
 ]

@@ -12,7 +12,18 @@ from starlette.routing import BaseRoute
 
 from kangyun.base import clock, errors, web
 from kangyun.base.errors import Problem, refuse
-from kangyun.commons.population import Card, Cards, card_titles, legal_name
+from kangyun.commons.population import (
+    Card,
+    Cards,
+    Shared,
+    Wish,
+    card_titles,
+    end_link,
+    legal_name,
+    links,
+    share_terms,
+)
+from kangyun.commons.population import share as share_summary
 from kangyun.portals.resident import queries
 from kangyun.portals.resident.decisions.life import entries
 
@@ -112,7 +123,7 @@ async def issue(request: Request) -> Response:
     try:
         await cards.issue(who.id)
     except Problem as problem:
-        told = " ".join(errors.text(one, request.state.language) for one in problem.issues)
+        told = _texts(request, problem)
         return web.render(
             request, "resident/card.html", status=problem.status, me=me, who=who, card=None, family=[], used=None, signed=None,
             signed_code=None, refused=told, may=[], titles=card_titles(), code=None, ends=0, seconds=0,
@@ -137,6 +148,54 @@ async def record(request: Request) -> Response:
     cards, me = _cards(request), await _must(request)
     who = await _holder(request, cards, me)
     return web.render(request, "resident/record.html", me=me, who=who, entries=entries(await queries.life(cards.handle, who.id)))
+
+
+async def share(request: Request) -> Response:
+    """Share the summary by a link; a new link is shown once, since its key is kept nowhere."""
+    cards, me = _cards(request), await _must(request)
+    who = await _holder(request, cards, me)
+    if request.method == "GET":
+        return await _share_page(request, cards, (me, who))
+    form = await web.posted(request)
+    days = str(form.get("days", ""))
+    wish = Wish(
+        int(days) if days.isdecimal() and len(days) < 4 else 0, str(form.get("language", "")),
+        str(form.get("label", "")).strip(), str(form.get("passcode", "")).strip(),
+    )
+    try:
+        made = await share_summary(cards.handle, who.id, wish, _address(request))
+    except Problem as problem:
+        return await _share_page(request, cards, (me, who), refused=_texts(request, problem), status=problem.status)
+    return await _share_page(request, cards, (me, who), made=made)
+
+
+async def _share_page(
+    request: Request, cards: Cards, whose: tuple[Me, Me], *, made: Shared | None = None, refused: str = "", status: int = 200
+) -> Response:
+    me, who = whose
+    return web.render(
+        request, "resident/share.html", status=status, me=me, who=who, made=made, refused=refused, now=clock.now(),
+        picture=web.qr(made.text, "l") if made else None, links=await links(cards.handle, who.id), terms=share_terms(),
+        instant=clock.instant,
+    )
+
+
+async def end_share(request: Request) -> Response:
+    """Take a link back."""
+    form = await web.posted(request)
+    cards, me = _cards(request), await _must(request)
+    who = await _holder(request, cards, me)
+    await end_link(cards.handle, who.id, str(form.get("link", "")))
+    return RedirectResponse(_of("/resident/share", me, who), status_code=303)
+
+
+def _address(request: Request) -> str:
+    public = request.app.state.settings.public_url.rstrip("/")
+    return public or str(request.base_url).rstrip("/")
+
+
+def _texts(request: Request, problem: Problem) -> str:
+    return " ".join(errors.text(one, request.state.language) for one in problem.issues)
 
 
 async def offline_pass(request: Request) -> Response:
@@ -196,6 +255,8 @@ def routes() -> list[BaseRoute]:
         web.route(f"{_CARD}/issue", issue, permission=_USE, methods=["POST"]),
         web.route("/resident/uses", uses, permission=_USE),
         web.route("/resident/record", record, permission=_USE),
+        web.route("/resident/share", share, permission=_USE, methods=["GET", "POST"]),
+        web.route("/resident/share/end", end_share, permission=_USE, methods=["POST"]),
         web.route("/resident/pass", offline_pass, permission=web.PUBLIC),
     ]
 

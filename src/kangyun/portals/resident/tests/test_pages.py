@@ -151,3 +151,23 @@ def test_entries_are_read_from_whatever_stands_in_them():
 
 def test_every_text_exists_in_both_languages():
     assert [fault for fault in web.catalogue_problems() if "resident." in fault] == []
+
+
+async def test_a_summary_is_shared_by_a_link_and_taken_back(phone: httpx.AsyncClient) -> None:
+    page = await phone.get("/resident/share", headers=HTML)
+    token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert token
+    wish = {"csrf": token[1], "days": "7", "language": "en", "label": "日内瓦", "passcode": "2468"}
+    made = await phone.post("/resident/share", data=wish, headers=HTML)
+    assert made.status_code == 200
+    assert "shlink:/" in made.text
+    again = await phone.get("/resident/share", headers=HTML)
+    assert "shlink:/" not in again.text
+    assert "日内瓦" in again.text
+    link = re.search(r'name="link" value="([^"]+)"', again.text)
+    assert link
+    assert (await phone.post("/resident/share/end", data={"csrf": token[1], "link": link[1]}, headers=HTML)).status_code == 303
+    assert 'name="link"' not in (await phone.get("/resident/share", headers=HTML)).text
+    refused = await phone.post("/resident/share", data={**wish, "passcode": "1"}, headers=HTML)
+    assert refused.status_code == 422
+    assert "至少 4 位" in refused.text
