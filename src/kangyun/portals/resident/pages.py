@@ -163,7 +163,7 @@ async def share(request: Request) -> Response:
         str(form.get("label", "")).strip(), str(form.get("passcode", "")).strip(),
     )
     try:
-        made = await share_summary(cards.handle, who.id, wish, _address(request))
+        made = await share_summary(cards.handle, cards.keys, who.id, wish, _address(request))
     except Problem as problem:
         return await _share_page(request, cards, (me, who), refused=_texts(request, problem), status=problem.status)
     return await _share_page(request, cards, (me, who), made=made)

@@ -11,6 +11,7 @@ from kangyun.base.errors import Problem
 from kangyun.commons.access import Handle, Transaction, Write
 from kangyun.commons.population.actions.batch import Decisions
 from kangyun.commons.population.actions.membership import Membership, larger
+from kangyun.commons.population.actions.placing import Beside
 from kangyun.commons.population.actions.residents import overtaken
 from kangyun.commons.population.decisions.matching import Evidence
 from kangyun.commons.population.decisions.placing import Known, may_join
@@ -58,10 +59,10 @@ async def unite(handle: Handle, unions: Sequence[Sequence[str]]) -> int:
     return sum(done)
 
 
-async def _commit(handle: Handle, beside: object) -> None:
+async def _commit(handle: Handle, beside: Beside) -> None:
     for attempt in range(_TRIES):
         try:
-            await handle.commit([], beside=beside)  # pyright: ignore[reportArgumentType]
+            await handle.commit([], beside=beside)
         except Problem as problem:
             if not overtaken(problem) or attempt == _TRIES - 1:
                 raise

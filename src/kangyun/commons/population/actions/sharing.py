@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 from kangyun.base import clock
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
-from kangyun.base.keys import base64url
+from kangyun.base.keys import KeyStore, base64url
 from kangyun.commons.access import Handle, key_of
 from kangyun.commons.population.decisions import sharing
 from kangyun.commons.population.decisions.card import is_right, scrambled
 from kangyun.commons.population.decisions.summary import document
 from kangyun.commons.population.queries.sharing import residents_of, sql
 from kangyun.commons.population.queries.summary import whole
+
+_PURPOSE = "share-passcode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class WrongPasscode(Exception):  # noqa: N818 - it is an expected outcome
         self.remaining = remaining
 
 
-async def share(handle: Handle, patient_id: str, wish: Wish, address: str) -> Shared:
+async def share(handle: Handle, keys: KeyStore, patient_id: str, wish: Wish, address: str) -> Shared:
     """Make the summary of a person as it is now and a link to it. `address` is this server's, without a slash at the end.
 
     Raises Problem 404 for no Patient, 422 for days, a passcode or a label that the rules do not allow.
@@ -64,7 +66,8 @@ async def share(handle: Handle, patient_id: str, wish: Wish, address: str) -> Sh
     expires = (now + timedelta(days=wish.days)).replace(microsecond=0)
     key, id_ = os.urandom(32), secrets.token_urlsafe(32)
     content = sharing.encrypted(fhir_json.dumps(document(*found, wish.language, clock.instant(now))), key)
-    kept = await asyncio.to_thread(scrambled, wish.passcode, os.urandom(16)) if wish.passcode else None
+    told = keys.mac(_PURPOSE, wish.passcode.encode())
+    kept = await asyncio.to_thread(scrambled, told, os.urandom(16)) if wish.passcode else None
     async with handle.connection() as connection:
         await connection.execute(
             sql.keep, id_, key_of("Patient", patient_id), patient_id, wish.label, now, expires, kept, content)
@@ -81,7 +84,7 @@ async def end(handle: Handle, patient_id: str, id_: str) -> None:
             raise refuse(404, "not-found", "population.no-link")
 
 
-async def opened(handle: Handle, id_: str, recipient: str, passcode: str | None) -> str:
+async def opened(handle: Handle, keys: KeyStore, id_: str, recipient: str, passcode: str | None) -> str:
     """The encrypted document behind a link, noted for its owner with what the opener calls himself.
 
     Raises WrongPasscode, and Problem 404 for a link that is unknown, over, taken back or closed by wrong passcodes: to
@@ -91,7 +94,8 @@ async def opened(handle: Handle, id_: str, recipient: str, passcode: str | None)
         row = await connection.fetchrow(sql.find, id_, clock.now())
     if row is None:
         raise refuse(404, "not-found", "population.no-link")
-    right = row["passcode"] is None or await _try(handle, id_, row["passcode"], passcode)
+    told = keys.mac(_PURPOSE, (passcode or "").encode())
+    right = row["passcode"] is None or await _try(handle, id_, row["passcode"], told)
     async with handle.connection() as connection:
         await connection.execute(sql.note, row["resident"], id_, clock.now(), recipient[:120], right)
     if not right:
@@ -99,11 +103,11 @@ async def opened(handle: Handle, id_: str, recipient: str, passcode: str | None)
     return str(row["content"])
 
 
-async def _try(handle: Handle, id_: str, kept: str, passcode: str | None) -> bool:
+async def _try(handle: Handle, id_: str, kept: str, told: bytes) -> bool:
     async with handle.connection() as connection:
         if await connection.fetchval(sql.count_try, id_, sharing.terms().tries) is None:
             raise refuse(404, "not-found", "population.no-link")
-    if not await asyncio.to_thread(is_right, passcode or "", kept):
+    if not await asyncio.to_thread(is_right, told, kept):
         return False
     async with handle.connection() as connection:
         await connection.execute(sql.right_try, id_)

@@ -11,6 +11,8 @@ from starlette.routing import BaseRoute
 from kangyun.base import web
 from kangyun.base.errors import refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.keys import KeyStore
+from kangyun.commons.access import Handle
 from kangyun.commons.population.actions.sharing import WrongPasscode, opened
 
 # A viewer is a page of somebody else's; what it gets is encrypted, so any page may ask.
@@ -26,7 +28,7 @@ async def manifest(request: Request) -> Response:
     if not isinstance(recipient, str) or not recipient.strip() or not isinstance(passcode, str | None):
         raise refuse(400, "required", "population.share-recipient")
     try:
-        content = await opened(_handle(request), request.path_params["id"], recipient, passcode)
+        content = await opened(*_means(request), request.path_params["id"], recipient, passcode)
     except WrongPasscode as wrong:
         return JSONResponse({"remainingAttempts": wrong.remaining}, 401, headers=_OPEN)
     return JSONResponse({"files": [{"contentType": "application/fhir+json", "embedded": content}]}, headers=_OPEN)
@@ -38,7 +40,7 @@ async def file(request: Request) -> Response:
     if not recipient.strip():
         raise refuse(400, "required", "population.share-recipient")
     try:
-        content = await opened(_handle(request), request.path_params["id"], recipient, None)
+        content = await opened(*_means(request), request.path_params["id"], recipient, None)
     except WrongPasscode as wrong:
         return JSONResponse({"remainingAttempts": wrong.remaining}, 401, headers=_OPEN)
     return Response(content, media_type=_JWE, headers=_OPEN)
@@ -49,9 +51,10 @@ async def preflight(_request: Request) -> Response:
     return Response(status_code=204, headers=_OPEN | {"access-control-allow-methods": "GET, POST"})
 
 
-def _handle(request: Request) -> Any:
+def _means(request: Request) -> tuple[Handle, KeyStore]:
     # The holder of a link is nobody to us; the link itself is the permission, and it reaches one encrypted file.
-    return request.app.state.services.gate.system("population.share")
+    services = request.app.state.services
+    return services.gate.system("population.share"), services.keys
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from joserfc.jwk import OctKey
 from kangyun.app.services import Services
 from kangyun.base import clock, errors
 from kangyun.base.errors import Problem
+from kangyun.base.keys import KeyStore
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population.actions.sharing import Shared, Wish, end, share
 from kangyun.commons.population.queries.sharing import links
@@ -36,6 +37,11 @@ def handle(services: Services) -> Handle:
 
 
 @pytest.fixture(scope="module")
+def keys(services: Services) -> KeyStore:
+    return services.keys
+
+
+@pytest.fixture(scope="module")
 async def patient(handle: Handle) -> str:
     [written] = await handle.commit([Write("create", "Patient", {"resourceType": "Patient", "name": [{"text": "周秀兰"}]})])
     return written.id
@@ -53,8 +59,8 @@ def read(content: str, key: str) -> dict[str, Any]:
     return json.loads(found)
 
 
-async def test_a_link_without_passcode_gives_the_file(api: httpx.AsyncClient, handle: Handle, patient: str) -> None:
-    told = said(await share(handle, patient, Wish(7, "en", "Zhou"), ADDRESS))
+async def test_a_link_without_passcode_gives_the_file(api: httpx.AsyncClient, handle: Handle, keys: KeyStore, patient: str) -> None:
+    told = said(await share(handle, keys, patient, Wish(7, "en", "Zhou"), ADDRESS))
     assert {"flag": "U", "label": "Zhou", "v": 1}.items() <= told.items()
     answer = await api.get(told["url"], params={"recipient": "Hôpital de Genève"})
     assert answer.headers["content-type"] == "application/jose"
@@ -65,8 +71,8 @@ async def test_a_link_without_passcode_gives_the_file(api: httpx.AsyncClient, ha
     assert (await api.get(told["url"])).status_code == 400
 
 
-async def test_the_table_holds_nothing_readable(services: Services, handle: Handle, patient: str) -> None:
-    await share(handle, patient, Wish(1, "zh", "x", "4711"), ADDRESS)
+async def test_the_table_holds_nothing_readable(services: Services, handle: Handle, keys: KeyStore, patient: str) -> None:
+    await share(handle, keys, patient, Wish(1, "zh", "x", "4711"), ADDRESS)
     async with services.database.connection() as connection:
         rows = await connection.fetch("SELECT l::text AS row FROM shared_link l")
     assert rows
@@ -74,9 +80,9 @@ async def test_the_table_holds_nothing_readable(services: Services, handle: Hand
 
 
 async def test_a_passcode_is_asked_for_and_closes_the_link_after_five_wrong_ones(
-    api: httpx.AsyncClient, handle: Handle, patient: str
+    api: httpx.AsyncClient, handle: Handle, keys: KeyStore, patient: str
 ) -> None:
-    told = said(await share(handle, patient, Wish(7, "zh", "", "2468"), ADDRESS))
+    told = said(await share(handle, keys, patient, Wish(7, "zh", "", "2468"), ADDRESS))
     assert told["flag"] == "P"
     assert (await api.get(told["url"], params={"recipient": "x"})).status_code == 401
     right = await api.post(told["url"], json={"recipient": "Dr. Li", "passcode": "2468"})
@@ -89,9 +95,9 @@ async def test_a_passcode_is_asked_for_and_closes_the_link_after_five_wrong_ones
 
 
 async def test_a_link_that_is_taken_back_or_over_is_as_if_it_never_was(
-    api: httpx.AsyncClient, handle: Handle, patient: str
+    api: httpx.AsyncClient, handle: Handle, keys: KeyStore, patient: str
 ) -> None:
-    first, second = [await share(handle, patient, Wish(1, "zh"), ADDRESS) for _ in range(2)]
+    first, second = [await share(handle, keys, patient, Wish(1, "zh"), ADDRESS) for _ in range(2)]
     await end(handle, patient, first.id)
     gone = await api.get(said(first)["url"], params={"recipient": "x"})
     with pytest.raises(Problem) as again:
@@ -106,7 +112,7 @@ async def test_a_link_that_is_taken_back_or_over_is_as_if_it_never_was(
 
 
 @pytest.mark.parametrize("wish", [Wish(365, "zh"), Wish(7, "fr"), Wish(7, "zh", "x" * 81), Wish(7, "zh", "", "12")])
-async def test_what_the_rules_do_not_allow_is_refused(handle: Handle, patient: str, wish: Wish) -> None:
+async def test_what_the_rules_do_not_allow_is_refused(handle: Handle, keys: KeyStore, patient: str, wish: Wish) -> None:
     with pytest.raises(Problem) as refused:
-        await share(handle, patient, wish, ADDRESS)
+        await share(handle, keys, patient, wish, ADDRESS)
     assert refused.value.status == 422
