@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from random import Random
 
 import msgspec
 
@@ -13,7 +14,6 @@ from yunzhou.cards import Card
 from yunzhou.households import Household
 from yunzhou.institutions import Institution
 from yunzhou.messages import Fact, Message
-from yunzhou.people import Person
 from yunzhou.plans import CHINA
 from yunzhou.visits import Allergen, Visit, pharmacy
 
@@ -24,7 +24,8 @@ RELATIONS = {
     "head": "户主", "husband": "户主", "elder": "户主", "wife": "配偶", "partner": "配偶", "child": "子女", "grandmother": "父母",
     "grandfather": "父母",
 }  # fmt: skip
-SHARE = 0.96
+# In spreads above the mean: four of a hundred residents.
+UNREGISTERED = 1.75
 
 
 def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tuple[str, str]]) -> Iterator[Message]:
@@ -41,16 +42,16 @@ def written(visit: Visit, card: Card, allergies: list[Allergen], known: list[tup
         yield message("followup", f"{visit.number}F", visit.institution, card, visit.end, row=row, facts=[])
 
 
-def register(seed: int, household: Household, person: Person, house: Institution, at: datetime) -> Message | None:
+def register(household: Household, body: Body, house: Institution, at: datetime) -> Message | None:
     """Return the row of the register of residents; None for the few who have none."""
-    rng = chance.stream(seed, "register", person.key)
-    if rng.random() > SHARE:
+    person = body.person
+    if body.lot("register") > UNREGISTERED:
         return None
     card, day = cards.card(household, person, house, at), at.date()
-    courses = Body(seed, person).active(at)
+    courses = body.active(at)
     row = {
         **_person(card, day), "head": household.people[0].name.text, "relation": RELATIONS[person.role],
-        "village": card.place.settlement.name, "blood": chance.weighted(rng, list(BLOOD)),
+        "village": card.place.settlement.name, "blood": chance.weighted(Random(body.lot("blood")), BLOOD),
         "history": "、".join(course.illness.name for course in courses),
     }  # fmt: skip
     facts = [truth.resident(card, [(truth.urn(house.oid), card.record)])]

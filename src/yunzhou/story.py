@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from random import Random
 
 from yunzhou import bundles, cards, cda, chance, faults, institutions, rows, visits
@@ -45,23 +46,25 @@ class Desk:
 
 def of_household(seed: int, household: Household, window: Window) -> list[Message]:
     """Return the messages of a household in order of time."""
-    told = [message for person in household.people for message in Told(seed, household, person, window).messages()]
-    told += _register(seed, household, window)
+    tellers = [Told(seed, household, person, window) for person in household.people]
+    told = [message for teller in tellers for message in teller.messages()]
+    told += _register(tellers, household, window)
     told = [message for message in told if window.since <= message.at < window.until]
     return sorted(told, key=lambda message: message.at)
 
 
-def _register(seed: int, household: Household, window: Window) -> Iterator[Message]:
+def _register(tellers: list[Told], household: Household, window: Window) -> Iterator[Message]:
     """Yield the rows of the village's register, as it stood when the history begins."""
     if household.home.kind == "village":
         house = institutions.institution(institutions.clinic_key(household.home))
-        for person in household.born(window.since.date()):
-            row = rows.register(seed, household, person, house, window.since)
+        for teller in tellers:
+            alive = teller.person.alive(window.since.date())
+            row = rows.register(household, teller.body, house, window.since) if alive else None
             if row:
                 yield row
 
 
-@dataclass(slots=True)
+@dataclass
 class Told:
     """Tells the story of one person."""
 
@@ -71,6 +74,11 @@ class Told:
     window: Window
     known: dict[tuple[str, str], None] = field(default_factory=dict)
     desks: dict[int, Desk] = field(default_factory=dict)
+
+    @cached_property
+    def body(self) -> Body:
+        """The body of the person."""
+        return Body(self.seed, self.person)
 
     def messages(self) -> Iterator[Message]:
         """Yield all messages, wrong ones included; nearly in order of time."""
@@ -86,7 +94,7 @@ class Told:
     def _right(self) -> Iterator[Message]:
         if self.person.death and self.person.death < self.window.since.date():
             return
-        body = Body(self.seed, self.person)
+        body = self.body
         for year in range(self.window.since.year, (self.window.until - timedelta(seconds=1)).year + 1):
             if year < self.person.birth.year:
                 continue
