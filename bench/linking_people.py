@@ -25,14 +25,14 @@ GIVEN = (
     "清江松柏义仁礼智信忠诚德福禄寿喜富贵兴旺发达永新成学才武功先良友新利民生金银铜铁宝根水木土火天地日星辰光晨曦阳旭昊炎子轩涵梓欣雨诗语博睿泽宸"
 )
 OLD_GIVEN = "英兰珍芳梅桂秀玉凤香荣华国建德福明贵根发财金生宝元连春学文成忠义庆祥长永有光正新云清德才"
-HOMOPHONES = (
+HOMOPHONES = (  # noqa: SIM905 - easier to read and to add to
     "伟炜玮纬 芳方坊 敏闽珉 静婧靖竞 丽莉利俐 磊蕾垒 军君钧均 洋杨阳扬 勇永咏泳 艳燕雁彦 杰洁捷 娟涓鹃 涛滔韬 明铭鸣茗 秀绣 霞遐 平萍苹 英瑛莹樱 华骅桦 玉钰宇雨 兰岚澜 志智致 "
     "国帼 建健剑 文雯纹 辉晖挥 力立历 世仕士 美镁 云芸耘 莲联 雪学 荣容蓉榕 香湘 月悦跃越 佳嘉家 红宏虹鸿洪 梅媒 春椿 琳林霖琳 晶京菁 秋丘 青清卿 倩茜 婷亭 怡仪宜 薇微 "
     "梦孟 晓小笑 欢环 枫峰锋丰 菲非飞 思丝斯 斌彬 浩昊皓 凯恺 鑫心欣新馨 波博 鹏朋 龙隆 海 山珊 东冬 振震镇 康 松 德得 福富 喜禧 永泳 成诚城 学 金今锦 生升声 宝保 "
     "张章 陈程 刘留 黄皇 吴武 周州 徐许 朱诸 胡湖 郭国 何河 林琳 高 罗洛 梁良 谢解 宋送 唐汤 邓 韩寒 冯丰 曹 曾 肖萧 田 于余俞 蒋姜 魏卫 吕 沈 姚 卢鲁 崔 金今 夏 付傅 江姜 钟中 "
 ).split()
-SHAPES = "伟炜 静睛 洋详 玲铃 娟捐 涛寿 明朋 霞露 平苹 玉王 志忘 国园 文交 力刀 雪雷 月用 佳住 晶品 秋秧 清情 薇徽 枫飒 思恩 斌赋 浩洁 凯剀 波坡 鹏鹃 珊姗 振震 松忪 陈阵 杨扬 郭敦 何河 高商 罗岁 宋宗 许讦 沈沉 夏复 江红".split()
-TRADITIONAL = dict(pair for pair in ("张張 刘劉 陈陳 杨楊 黄黃 赵趙 吴吳 孙孫 马馬 罗羅 郑鄭 谢謝 许許 邓鄧 韩韓 冯馮 肖蕭 蒋蔣 叶葉 苏蘇 吕呂 卢盧 钟鍾 谭譚 陆陸 范範 贾賈 韦韋 邹鄒 龙龍 贺賀 顾顧 龚龔 万萬 钱錢 严嚴 伟偉 丽麗 强強 军軍 艳艷 杰傑 涛濤 华華 兰蘭 国國 辉輝 广廣 云雲 莲蓮 环環 荣榮 爱愛 莺鶯 佳佳 琼瓊 贞貞 红紅 凤鳳 洁潔 锦錦 颖穎 瑶瑤 仪儀 梦夢 晓曉 欢歡 枫楓 凯凱 鹏鵬 飞飛 东東 义義 礼禮 诚誠 寿壽 贵貴 兴興 发發 达達 学學 银銀 铜銅 铁鐵 宝寶 阳陽 语語 泽澤").split())
+SHAPES = "伟炜 静睛 洋详 玲铃 娟捐 涛寿 明朋 霞露 平苹 玉王 志忘 国园 文交 力刀 雪雷 月用 佳住 晶品 秋秧 清情 薇徽 枫飒 思恩 斌赋 浩洁 凯剀 波坡 鹏鹃 珊姗 振震 松忪 陈阵 杨扬 郭敦 何河 高商 罗岁 宋宗 许讦 沈沉 夏复 江红".split()  # noqa: SIM905
+TRADITIONAL: dict[str, str] = {pair[0]: pair[1] for pair in ("张張 刘劉 陈陳 杨楊 黄黃 赵趙 吴吳 孙孫 马馬 罗羅 郑鄭 谢謝 许許 邓鄧 韩韓 冯馮 肖蕭 蒋蔣 叶葉 苏蘇 吕呂 卢盧 钟鍾 谭譚 陆陸 范範 贾賈 韦韋 邹鄒 龙龍 贺賀 顾顧 龚龔 万萬 钱錢 严嚴 伟偉 丽麗 强強 军軍 艳艷 杰傑 涛濤 华華 兰蘭 国國 辉輝 广廣 云雲 莲蓮 环環 荣榮 爱愛 莺鶯 佳佳 琼瓊 贞貞 红紅 凤鳳 洁潔 锦錦 颖穎 瑶瑤 仪儀 梦夢 晓曉 欢歡 枫楓 凯凱 鹏鵬 飞飛 东東 义義 礼禮 诚誠 寿壽 贵貴 兴興 发發 达達 学學 银銀 铜銅 铁鐵 宝寶 阳陽 语語 泽澤").split()}  # noqa: SIM905
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 COUNTIES = [(f"9901{number:02d}", name) for number, name in enumerate(
     ("东城区", "西湖区", "江北区", "北岭区", "云海市", "清溪县", "石门县", "南塘县", "青山县", "海宁市"), 1)]
@@ -116,7 +116,7 @@ class City:
         self._used.add(body)
         return body + check_digit(body)
 
-    def _one(self, number: int, surname: str, age: int, sex: str, address: Any, phone: str, **more: Any) -> Someone:
+    def _one(self, number: int, surname: str, age: int, sex: str, address: Any, phone: str, **more: Any) -> Someone:  # noqa: PLR0917
         born = date(2026, 6, 30) - timedelta(days=age * 365 + self.chance.randrange(365))
         code = address[0] if self.chance.random() < 0.8 else self.chance.choice(COUNTIES)[0]
         passport = f"E{self.chance.randrange(10**8):08d}" if self.chance.random() < 0.05 else ""

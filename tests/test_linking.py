@@ -131,8 +131,8 @@ async def test_the_command_links_over_the_store_and_goes_on_after_a_kill(
     handle = services.gate.system("test")
     pairs = await brought(services, monkeypatch, 12)
     assert await one_each(handle, pairs) == [False] * 12
-    await reject(handle, *pairs[0], "anna")
-    await linking._dry_run(services, tmp_path, matching.weights(), "500MB")
+    await reject(handle, pairs[0][0], pairs[0][1], "anna")
+    await linking.dry_run(services, tmp_path, matching.weights(), "500MB")
     assert '"persons_joined": 11' in capsys.readouterr().out
 
     calls = iter([None])
@@ -145,14 +145,14 @@ async def test_the_command_links_over_the_store_and_goes_on_after_a_kill(
     monkeypatch.setattr(linking, "_PAGE", 4)
     with monkeypatch.context() as patched, pytest.raises(RuntimeError):  # noqa: PT012 - killed inside
         patched.setattr(batch_store, "unite", killed)
-        await linking._link_all(services, tmp_path, "500MB")
+        await linking.link_all(services, tmp_path, "500MB")
     assert sum(await one_each(handle, pairs)) == 4
 
     with monkeypatch.context() as patched:
         patched.setattr(linking, "Batch", None)  # What was found is not looked for again.
-        await linking._link_all(services, tmp_path, "500MB")
+        await linking.link_all(services, tmp_path, "500MB")
     assert await one_each(handle, pairs) == [False] + [True] * 11
-    await linking._link_all(services, tmp_path, "500MB")
+    await linking.link_all(services, tmp_path, "500MB")
     assert "0 joins" in capsys.readouterr().out
     async with services.database.connection() as connection:
         assert await placed.queue(connection) == []

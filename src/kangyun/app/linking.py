@@ -23,24 +23,24 @@ _PAGE = 50
 _SAMPLES = 20
 
 
-def run_link(settings: Settings, dry_run: Path | None, learn: Path | None, memory: str) -> int:
+def run_link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str) -> int:
     """Link everybody, or only report what a rule file would change, or learn a rule file."""
-    if dry_run is not None:
-        with dry_run.open("rb"):
+    if proposed is not None:
+        with proposed.open("rb"):
             pass  # Whoever mistypes a name should not wait for the database first; raises OSError.
-    return asyncio.run(_link(settings, dry_run, learn, memory))
+    return asyncio.run(_link(settings, proposed, learn, memory))
 
 
-async def _link(settings: Settings, dry_run: Path | None, learn: Path | None, memory: str) -> int:
+async def _link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str) -> int:
     services = await open_services(settings)
     folder = settings.data / "linking"
     folder.mkdir(exist_ok=True)
     try:
         if learn is not None:
             return await _learn(services, folder, learn, memory)
-        if dry_run is not None:
-            return await _dry_run(services, folder, weights_of(rules.read(dry_run)), memory)
-        await _link_all(services, folder, memory)
+        if proposed is not None:
+            return await dry_run(services, folder, weights_of(rules.read(proposed)), memory)
+        await link_all(services, folder, memory)
         return 0
     finally:
         await services.database.close()
@@ -59,7 +59,8 @@ async def _everybody(services: Services, folder: Path, by: Weights, memory: str)
     return batch, decisions
 
 
-async def _link_all(services: Services, folder: Path, memory: str) -> None:
+async def link_all(services: Services, folder: Path, memory: str) -> None:
+    """Compare everybody, or take up the plan of a run that was killed, and carry it out."""
     started = time.monotonic()
     plan = Plan(folder / "plan.json")
     handle = services.gate.system("population.link")
@@ -148,7 +149,8 @@ def _fingerprint() -> str:
     return hashlib.sha256(rules.load("kangyun.commons.population", "matching.yaml").file.read_bytes()).hexdigest()
 
 
-async def _dry_run(services: Services, folder: Path, by: Weights, memory: str) -> int:
+async def dry_run(services: Services, folder: Path, by: Weights, memory: str) -> int:
+    """Print what other rules would change; writes nothing."""
     batch, decisions = await _everybody(services, folder, by, memory)
     linkage = await asyncio.to_thread(batch.link, decisions)
     print(json.dumps(report(batch.change(linkage), linkage), indent=1))
