@@ -27,7 +27,11 @@ def may_enter(role: str, permission: str) -> bool:
 def may_touch(role: str, interaction: str, type_: str | None) -> bool:
     """Whether the role may do read, search, history, create, update or delete with a resource type (None: all)."""
     row = _roles().get(role, {})
-    interactions, types = row.get("interactions", ()), row.get("types", ())
+    return any(_grants(part, interaction, type_) for part in (row, *row.get("also", ())))
+
+
+def _grants(part: Mapping[str, Any], interaction: str, type_: str | None) -> bool:
+    interactions, types = part.get("interactions", ()), part.get("types", ())
     return ("*" in interactions or interaction in interactions) and ("*" in types or type_ in types)
 
 
