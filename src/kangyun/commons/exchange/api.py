@@ -18,7 +18,7 @@ from kangyun.commons.exchange.actions.issuing import document_of
 from kangyun.commons.exchange.actions.registering import keep_fresh
 from kangyun.commons.exchange.decisions import batches
 from kangyun.commons.exchange.decisions.acknowledge import peek
-from kangyun.commons.exchange.decisions.cda.headings import Issue
+from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.peeking import peek as peek_document
 from kangyun.commons.exchange.decisions.cda.xml import MOST_BYTES
 from kangyun.commons.exchange.decisions.registrations import key_fits
@@ -157,7 +157,7 @@ async def issue_document(request: Request) -> Response:
     """
     patient, visit = request.query_params.get("patient", ""), request.query_params.get("encounter", "")
     made, number = clock.instant(clock.now()), str(uuid4())
-    built = await document_of(request.state.handle, request.path_params["code"], patient, Issue(number, number, 1, made), visit_id=visit)
+    built = await document_of(request.state.handle, request.path_params["code"], patient, Edition(number, number, 1, made), visit_id=visit)
     issues = [
         errors.Issue("required", "exchange.lacks", {"code": one.code, "name": one.zh, "name_en": one.en}, f"{one.section}/{one.code}", "warning")
         for one in built.missing

@@ -7,7 +7,7 @@ from typing import Any
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Handle
 from kangyun.commons.exchange.decisions.cda.building import Built, build, rows_of
-from kangyun.commons.exchange.decisions.cda.headings import Issue, id_number_of
+from kangyun.commons.exchange.decisions.cda.headings import Edition, id_number_of
 from kangyun.commons.exchange.decisions.cda.picking import Named, Record, types_of
 from kangyun.commons.exchange.decisions.cda.sheet import DOCUMENTS, documents
 from kangyun.commons.population import identities
@@ -19,7 +19,7 @@ _AT_VISIT = {"MedicationStatement": "context"}
 _MOST = 1000
 
 
-async def document_of(handle: Handle, code: str, patient_id: str, issue: Issue, *, visit_id: str = "") -> Built:
+async def document_of(handle: Handle, code: str, patient_id: str, edition: Edition, *, visit_id: str = "") -> Built:
     """A document of WS/T 483 about a resident; of one visit, the newest of its kind unless it is named.
 
     Raises Problem: 404 for a document, a resident or a visit that is not there.
@@ -36,7 +36,7 @@ async def document_of(handle: Handle, code: str, patient_id: str, issue: Issue, 
     keeper = await _named(handle, (visit or {}).get("serviceProvider"))
     author = await _named(handle, next((one.get("individual") for one in (visit or {}).get("participant", [])), None))
     whole = await _completed(handle, patient, ids)
-    return build(rule, Record(whole, resources, visit, author, keeper if keeper.name else _REGION), issue)
+    return build(rule, Record(whole, resources, visit, author, keeper if keeper.name else _REGION), edition)
 
 
 _REGION = Named("", "区域全民健康信息平台")

@@ -23,7 +23,7 @@ from kangyun.commons.access import Gate, Handle
 from kangyun.commons.exchange.actions import sealing
 from kangyun.commons.exchange.actions.issuing import document_of
 from kangyun.commons.exchange.decisions.cda.building import Built
-from kangyun.commons.exchange.decisions.cda.headings import Issue
+from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.uploads import key_variable, province_url, set_of, wanted
 from kangyun.commons.exchange.gateways.mllp import Unreachable
 from kangyun.commons.exchange.gateways.province import Province
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 UPLOADS = Counter("kangyun_exchange_uploads", "Documents for the province, by result.", ["result"])
 _AT_ONCE = 50
 _PAUSES = (5, 15, 60, 300, 900, 3600)
-_PROBE = Issue("-", "-", 0, "2000-01-01")
+_PROBE = Edition("-", "-", 0, "2000-01-01")
 # How often the province could not be reached, and when it is called again; each process finds out itself.
 _resting: list[float] = [0, 0.0]
 
@@ -142,15 +142,15 @@ class _Turn:
     async def _write(self, row: Any, set_id: str, last: Any, content: bytes) -> bytes:
         version = ((last["version"] if last else None) or 0) + 1
         replaces = f"KYU{last['accepted']}" if last is not None and last["accepted"] else ""
-        issue = Issue(_document_id(row), set_id, version, clock.instant(clock.now()), replaces)
-        body = (await self._built(row, issue)).xml
+        edition = Edition(_document_id(row), set_id, version, clock.instant(clock.now()), replaces)
+        body = (await self._built(row, edition)).xml
         digest = sealing.content_hash(self._keys, body)
         how, wrapped = sealing.sealed(self._keys, body, digest)
         await self._connection.execute(sql.write, row["resident"], row["id"], set_id, version, content, how, digest, wrapped)
         return body
 
-    async def _built(self, row: Any, issue: Issue) -> Built:
-        return await document_of(self._handle, row["document"], row["patient"], issue, visit_id=row["visit"])
+    async def _built(self, row: Any, edition: Edition) -> Built:
+        return await document_of(self._handle, row["document"], row["patient"], edition, visit_id=row["visit"])
 
     async def _settle(self, row: Any, state: str, reason: str | None, receipt: str = "") -> None:
         await self._connection.execute(sql.settle, row["resident"], row["id"], state, clock.now(), receipt or None, reason)

@@ -11,14 +11,14 @@ from lxml import etree
 
 from kangyun.commons.exchange.decisions.cda.building import build, rows_of
 from kangyun.commons.exchange.decisions.cda.codes import ELEMENTS, system_of
-from kangyun.commons.exchange.decisions.cda.headings import Issue
+from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.picking import Named, Record, Row, picked
 from kangyun.commons.exchange.decisions.cda.sheet import documents
 from kangyun.commons.exchange.decisions.cda.translate import translate
 
 NOW = datetime(2026, 11, 1, 4, tzinfo=UTC)
 WHEN = "2026-10-30T09:30:00+08:00"
-ISSUE = Issue("U1", "S1", 1, "2026-11-01T12:00:00+08:00")
+EDITION = Edition("U1", "S1", 1, "2026-11-01T12:00:00+08:00")
 SUBJECT = {"reference": "Patient/p"}
 
 PATIENT: dict[str, Any] = {
@@ -112,7 +112,7 @@ def test_a_document_taken_in_again_says_what_the_record_says(code: str):
     rule = documents()[code]
     rows = rows_of(rule)
     record = whole(rows, str(rule.body.get("visit", "")))
-    built = build(rule, record, ISSUE)
+    built = build(rule, record, EDITION)
     assert built.missing == ()
     paper = translate(built.xml, "X", NOW)
     assert paper.patients[0]["identifier"][0]["value"] == "990121195603040423"
@@ -132,7 +132,7 @@ def test_a_document_taken_in_again_says_what_the_record_says(code: str):
 def test_what_is_required_and_missing_is_told_and_marked(code: str):
     rule = documents()[code]
     visit = {"resourceType": "Encounter", "class": {"code": "AMB"}, "period": {}} if rule.body.get("visit") else None
-    built = build(rule, Record({"resourceType": "Patient"}, [], visit), ISSUE)
+    built = build(rule, Record({"resourceType": "Patient"}, [], visit), EDITION)
     required = [row.name for row in rows_of(rule) if row.required]
     assert [one.code for one in built.missing] == [*rule.body["header"], *required]
     space = "{urn:hl7-org:v3}"

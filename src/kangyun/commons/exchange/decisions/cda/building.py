@@ -10,7 +10,7 @@ from lxml import etree
 
 from kangyun.base.rules import Rule
 from kangyun.commons.exchange.decisions.cda import acts, entries, headings
-from kangyun.commons.exchange.decisions.cda.headings import Issue
+from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.nodes import node
 from kangyun.commons.exchange.decisions.cda.picking import Record, Row, picked, row_of
 from kangyun.commons.exchange.decisions.cda.xml import HL7, Element
@@ -39,14 +39,14 @@ def rows_of(rule: Rule) -> list[Row]:
     return [row_of(row) for row in rule.table]
 
 
-def build(rule: Rule, record: Record, issue: Issue) -> Built:
+def build(rule: Rule, record: Record, edition: Edition) -> Built:
     """The document of a rule about a record."""
     rows = rows_of(rule)
     told = picked(rows, record)
     by_reference = {f"{one['resourceType']}/{one.get('id', '')}": one for one in record.resources}
     sections = [_section(name, rows, told, by_reference.get) for name in dict.fromkeys(row.section for row in rows)]
     body = node("component", node("structuredBody", *(one for one in sections if one is not None)))
-    root = node("ClinicalDocument", *headings.head(rule, record, issue), body)
+    root = node("ClinicalDocument", *headings.head(rule, record, edition), body)
     etree.cleanup_namespaces(root)
     xml = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     present = [row.name for row, found in zip(rows, told, strict=True) if found]

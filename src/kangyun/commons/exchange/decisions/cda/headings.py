@@ -22,8 +22,8 @@ _NUMBERS = {"HC": "19", "JHN": "2", "MR": "13"}
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
-    """The identity of one issue of a document: its own id, that of all its versions, the version, when it was made (FHIR instant)."""
+class Edition:
+    """The identity of one edition of a document: its own id, that of all its versions, the version, when it was made (FHIR instant)."""
 
     id: str
     set_id: str
@@ -32,24 +32,24 @@ class Issue:
     replaces: str = ""
 
 
-def head(rule: Rule, record: Record, issue: Issue) -> Iterator[Element]:
+def head(rule: Rule, record: Record, edition: Edition) -> Iterator[Element]:
     """The elements of the header, in the order of the standard."""
     yield node("realmCode", code="CN")
     yield node("typeId", root="2.16.840.1.113883.1.3", extension="POCD_MT000040")
     yield node("templateId", root=str(rule.body["template"]))
-    yield node("id", root=_DOCUMENT_ROOT, extension=issue.id)
+    yield node("id", root=_DOCUMENT_ROOT, extension=edition.id)
     yield node("code", code=str(rule.body["document"]), codeSystem="2.16.156.10011.2.4", codeSystemName="卫生信息共享文档规范编码体系")
     yield node("title", rule.title["zh"])
-    yield node("effectiveTime", value=stamp(issue.made))
+    yield node("effectiveTime", value=stamp(edition.made))
     yield node("confidentialityCode", code="N", codeSystem="2.16.840.1.113883.5.25", codeSystemName="Confidentiality", displayName="正常访问保密级别")
     yield node("languageCode", code="zh-CN")
-    yield node("setId", root=_DOCUMENT_ROOT, extension=issue.set_id)
-    yield node("versionNumber", value=str(issue.version))
+    yield node("setId", root=_DOCUMENT_ROOT, extension=edition.set_id)
+    yield node("versionNumber", value=str(edition.version))
     yield _target(record)
-    yield _author(record.author if record.author.name else record.custodian, issue)
+    yield _author(record.author if record.author.name else record.custodian, edition)
     yield _custodian(record.custodian)
-    if issue.replaces:
-        parent = node("parentDocument", node("id", root=_DOCUMENT_ROOT, extension=issue.replaces))
+    if edition.replaces:
+        parent = node("parentDocument", node("id", root=_DOCUMENT_ROOT, extension=edition.replaces))
         yield node("relatedDocument", parent, typeCode="RPLC")
     if record.visit is not None and rule.body.get("visit"):
         yield _visit(record.visit)
@@ -116,10 +116,10 @@ def _address(address: dict[str, Any]) -> Element:
     return node("addr", *lines, *(node(name, str(value)) for name, value in parts.items() if value), use="H")
 
 
-def _author(author: Named, issue: Issue) -> Element:
+def _author(author: Named, edition: Edition) -> Element:
     number = node("id", root=f"{_ROOT}4", extension=author.number) if author.number else node("id", nullFlavor="NI")
     role = node("assignedAuthor", number, node("assignedPerson", node("name", author.name)), classCode="ASSIGNED")
-    return node("author", node("time", value=stamp(issue.made)), role, typeCode="AUT", contextControlCode="OP")
+    return node("author", node("time", value=stamp(edition.made)), role, typeCode="AUT", contextControlCode="OP")
 
 
 def _custodian(custodian: Named) -> Element:
