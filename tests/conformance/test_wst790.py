@@ -14,7 +14,7 @@ from lxml import etree
 from tests.serving import Server
 
 from kangyun.commons.exchange.decisions.cda.building import build
-from kangyun.commons.exchange.decisions.cda.headings import Issue
+from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.picking import Named, Record
 from kangyun.commons.exchange.decisions.cda.sheet import documents
 
@@ -43,7 +43,7 @@ def summary(number: str, set_id: str, version: int, code: str = "I10.x00") -> by
     diagnosis = {"resourceType": "Condition", "id": "c", "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": code, "display": "某病"}]}}
     visit = {"resourceType": "Encounter", "id": "v", "class": {"code": "AMB"}, "period": {"start": "2026-10-30T09:30:00+08:00"}, "identifier": [{"value": set_id}]}
     record = Record(person(number), [diagnosis], visit, Named("D1", "王志远"), Named("H790", "云溪县医院"))
-    return build(documents()["HSDC00.02"], record, Issue(f"{set_id}.{version}", set_id, version, "2026-11-01T12:00:00+08:00")).xml
+    return build(documents()["HSDC00.02"], record, Edition(f"{set_id}.{version}", set_id, version, "2026-11-01T12:00:00+08:00")).xml
 
 
 def one(http: httpx.Client, kind: str, **query: str) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def test_a_referral_goes_both_ways_as_a_document(http: httpx.Client) -> None:
     diagnosis = {"resourceType": "Condition", "id": "c", "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I10.x00", "display": "高血压"}]}}
     visit = {"resourceType": "Encounter", "id": "v", "class": {"code": "AMB"}, "period": {"start": "2026-10-30T09:30:00+08:00"}}
     record = Record(person(number), [request, diagnosis], visit, Named("D1", "王志远"), Named("H790", "云溪县医院"))
-    sent = build(documents()["HSDC00.05"], record, Issue("T790.1", "T790", 1, "2026-11-01T12:00:00+08:00")).xml
+    sent = build(documents()["HSDC00.05"], record, Edition("T790.1", "T790", 1, "2026-11-01T12:00:00+08:00")).xml
     assert http.post("/exchange/cda", content=sent, headers={"content-type": "application/xml"}).status_code == 201
     referral = one(http, "ServiceRequest", **{"patient.identifier": number})
     assert (referral["reasonCode"][0]["text"], referral["performer"][0]["display"]) == ("需进一步检查", "市医院")

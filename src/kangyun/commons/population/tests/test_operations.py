@@ -104,5 +104,5 @@ async def test_everything_crosses_the_records_of_a_person(api: httpx.AsyncClient
 async def test_the_operations_are_stated(api: httpx.AsyncClient):
     statement = (await api.get("/fhir/metadata")).json()
     by_type = {one["type"]: {operation["name"] for operation in one["operation"]} for one in statement["rest"][0]["resource"]}
-    assert by_type["Patient"] == {"validate", "everything", "match", "ihe-pix"}
+    assert by_type["Patient"] == {"validate", "everything", "match", "ihe-pix", "summary"}
     assert by_type["Person"] == {"validate", "everything"}
