@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
-
-from pypinyin import lazy_pinyin
 
 from kangyun.base import rules
 from kangyun.base.text.folding import fold, has_chinese
@@ -32,7 +30,14 @@ def syllables(text: str) -> tuple[str, ...]:
 
     Runs of other letters and digits stay one part; signs are dropped.
     """
-    return tuple(part for raw in lazy_pinyin(text) for part in _parts(raw))
+    return tuple(part for raw in _read()(text) for part in _parts(raw))
+
+
+@cache
+def _read() -> Callable[[str], list[str]]:
+    from pypinyin import lazy_pinyin  # noqa: PLC0415 - its dictionaries take a good part of the time to start
+
+    return lazy_pinyin
 
 
 def _parts(raw: str) -> list[str]:

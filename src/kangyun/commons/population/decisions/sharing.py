@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joserfc import jwe
-from joserfc.jwk import OctKey
-
 from kangyun.base import rules
 
 _ALGORITHMS = ["dir", "A256GCM", "DEF"]
@@ -53,6 +50,9 @@ def payload(url: str, key: str, expires: int, label: str, *, passcode: bool) -> 
 
 def encrypted(document: bytes, key: bytes) -> str:
     """A FHIR document as a compact JWE, compressed (RFC 7516, dir with A256GCM)."""
+    from joserfc import jwe  # noqa: PLC0415 - loads a library that few need
+    from joserfc.jwk import OctKey  # noqa: PLC0415
+
     header = {"alg": "dir", "enc": "A256GCM", "cty": _DOCUMENT, "zip": "DEF"}
     return jwe.encrypt_compact(header, document, OctKey.import_key(key), algorithms=_ALGORITHMS)
 

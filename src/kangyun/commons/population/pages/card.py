@@ -18,7 +18,6 @@ from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.decisions import card as deciding
 from kangyun.commons.population.decisions.card import channels, relations, steps, terms
 from kangyun.commons.population.pages.people import Shown, shown
-from kangyun.commons.population.pages.printing import Printed, card_pdf
 from kangyun.commons.population.queries import card as reading
 from kangyun.commons.population.queries.card import Card
 
@@ -144,6 +143,8 @@ async def entrust(request: Request) -> Response:
 
 async def print_card(request: Request) -> Response:
     """The card as a PDF to be printed and cut out."""
+    from kangyun.commons.population.pages.printing import Printed, card_pdf  # noqa: PLC0415 - loads a library that few need
+
     cards, card = _cards(request), await _card(request)
     language = request.state.language
     who = shown(await cards.person(card.patient), card.patient)
