@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed; it belongs to the extra `spark`")
+pytest.importorskip("pyspark", reason="pyspark is not installed; it belongs to the extra `spark`")
 
 from bench import linking_people
 from pyspark.sql import SparkSession
