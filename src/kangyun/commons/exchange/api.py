@@ -24,6 +24,7 @@ from kangyun.commons.exchange.decisions.cda.xml import MOST_BYTES
 from kangyun.commons.exchange.decisions.registrations import key_fits
 from kangyun.commons.exchange.decisions.tables import naming
 from kangyun.commons.exchange.model import Fault, Origin, Outcome, Reason
+from kangyun.commons.exchange.queries.translating import parameters, translations
 
 _STATUS = {"AA": 200, "AE": 422, "AR": 400}
 _DOCUMENT_TYPES = {"application/xml", "text/xml", "application/hl7-cda+xml", "application/hl7-sda+xml", "application/octet-stream", ""}
@@ -169,11 +170,26 @@ async def issue_document(request: Request) -> Response:
     return Response(built.xml, headers=headers, media_type="application/xml")
 
 
+async def translate(request: Request) -> Response:
+    """GET [base]/ConceptMap/$translate?system=&code=[&targetsystem=]: what a code is in other systems.
+
+    Parameters with `result` and a `match` for each; 400 where system or code is missing.
+    https://hl7.org/fhir/R4/conceptmap-operation-translate.html
+    """
+    query = request.query_params
+    system, code = query.get("system", ""), query.get("code", "")
+    if not system or not code:
+        raise errors.refuse(400, "required", "exchange.translate-what", "system" if not system else "code")
+    found = await translations(request.state.handle, system, code, query.get("targetsystem", ""))
+    return Response(orjson.dumps(parameters(found)), media_type="application/fhir+json; charset=utf-8")
+
+
 def routes() -> list[BaseRoute]:
     """The routes of this room for machines."""
     return [
         web.route("/exchange/tables", receive_table, permission="exchange.receive", methods=["POST"]),
         web.route("/exchange/hl7v2", receive, permission="exchange.receive", methods=["POST"]),
         web.route("/exchange/cda", receive_document, permission="exchange.receive", methods=["POST"]),
+        web.route("/fhir/ConceptMap/$translate", translate, permission="records.read"),
         web.route("/exchange/cda/{code}", issue_document, permission="exchange.issue"),
     ]
