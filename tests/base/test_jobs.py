@@ -17,7 +17,7 @@ import pytest
 from kangyun.base import clock, jobs
 from kangyun.base.database import Database
 from kangyun.base.jobs import registry
-from tests.base.waiting import until
+from tests.base.waiting import becomes, until
 
 SEEN: list[Any] = []
 
@@ -74,7 +74,7 @@ async def test_it_runs_a_job_soon_after_the_commit(database: Database) -> None:
         await asyncio.sleep(0.2)
         async with database.transaction() as connection:
             await jobs.enqueue(connection, "test.note", {"n": 1})
-        await until(lambda: SEEN == [1], 3)
+        await until(lambda: SEEN == [1])
     assert await states(database) == {}
 
 
@@ -98,12 +98,12 @@ async def test_it_takes_the_same_key_once(database: Database) -> None:
 
 
 async def test_it_waits_for_the_moment_asked_for(database: Database) -> None:
+    moment = clock.now() + timedelta(seconds=0.6)
     async with database.connection() as connection:
-        await jobs.enqueue(connection, "test.note", {"n": 1}, run_at=clock.now() + timedelta(seconds=0.6))
+        await jobs.enqueue(connection, "test.note", {"n": 1}, run_at=moment)
     async with working(database):
-        await asyncio.sleep(0.3)
-        assert SEEN == []
         await until(lambda: SEEN == [1])
+        assert clock.now() >= moment
 
 
 async def test_it_retries_and_then_shows_the_failure_without_its_text(database: Database) -> None:
@@ -111,7 +111,7 @@ async def test_it_retries_and_then_shows_the_failure_without_its_text(database: 
         await jobs.enqueue(connection, "test.fail", {"n": 7})
         async with working(database):
             await until(lambda: SEEN == [7, 7, 7])
-            await asyncio.sleep(0.2)
+            await becomes(lambda: states(database), {"failed": 1})
         [failed] = await jobs.failed(connection)
         assert failed["attempts"] == 3
         assert failed["error"].startswith("ValueError at test_jobs:")
@@ -131,10 +131,10 @@ async def test_two_workers_share_the_work_and_double_none(database: Database) ->
 
 async def test_a_long_job_keeps_its_lease(database: Database) -> None:
     async with database.connection() as connection:
-        await jobs.enqueue(connection, "test.slow", {"seconds": 1.5})
-    async with working(database, 2, lease=0.5):
-        await until(lambda: SEEN == ["slow"])
-        await asyncio.sleep(0.7)
+        await jobs.enqueue(connection, "test.slow", {"seconds": 4})
+    async with working(database, 2, lease=2):
+        await until(lambda: bool(SEEN))
+        await becomes(lambda: states(database), {})
     assert SEEN == ["slow"]
 
 
@@ -144,8 +144,8 @@ async def test_stopping_lets_a_short_job_finish_and_hands_back_a_long_one(databa
         await jobs.enqueue(connection, "test.slow", {"seconds": 60})
     worker = jobs.Worker(database, None, poll=0.1)
     task = asyncio.create_task(worker.run())
-    await asyncio.sleep(0.2)
-    worker.stop(grace=0.8)
+    await becomes(lambda: states(database), {"running": 2})
+    worker.stop(grace=3)
     await task
     assert SEEN == ["slow"]
     async with database.connection() as connection:
@@ -167,7 +167,7 @@ async def hang(_services, payload):
 
 async def main():
     db = await Database.open(Settings(database_url=sys.argv[1]))
-    await jobs.Worker(db, None, lease=1.0, poll=0.1).run()
+    await jobs.Worker(db, None, lease=2.0, poll=0.1).run()
 
 asyncio.run(main())
 """
@@ -184,7 +184,7 @@ async def test_a_job_whose_worker_is_killed_runs_again(database: Database, tmp_p
     assert victim.stdout is not None
     assert await asyncio.wait_for(victim.stdout.readline(), 20) == b"started\n"
     async with working(database):
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(3)
         assert SEEN == [], "its lease is kept alive while the first worker lives"
         victim.send_signal(signal.SIGKILL)
         await victim.wait()

@@ -16,7 +16,7 @@ from kangyun.base.database import Connection, Database
 from kangyun.base.errors import refuse
 from kangyun.base.reactions import Change, Cursor, Reaction
 from kangyun.base.reactions.runner import Once
-from tests.base.waiting import until
+from tests.base.waiting import becomes, until
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS probe (
@@ -80,6 +80,16 @@ async def add(database: Database, *residents: int) -> None:
             await connection.execute("INSERT INTO probe (resident, version) VALUES ($1, 1)", resident)
 
 
+async def position(database: Database) -> int:
+    """The last change that the one reaction has done with."""
+    async with database.connection() as connection:
+        return int(await connection.fetchval("SELECT after FROM reaction_cursor") or 0)
+
+
+async def given_up(connection: Connection) -> list[bool]:
+    return [row["given_up"] is not None for row in await reactions.parked(connection)]
+
+
 def noting(seen: list[int], **options: Any) -> Reaction:
     async def act(_handle: Any, change: Change) -> None:
         seen.append(change.seq)
@@ -106,11 +116,11 @@ async def test_it_goes_on_where_it_stopped(database: Database) -> None:
     await add(database, 1, 2)
     async with running(database, noting(seen)):
         await until(lambda: len(seen) == 2)
-        await asyncio.sleep(0.2)
+        await becomes(lambda: position(database), 2)
     await add(database, 3)
     async with running(database, noting(seen)):
         await until(lambda: len(seen) == 3)
-        await asyncio.sleep(0.2)
+        await becomes(lambda: position(database), 3)
     assert sorted(seen) == [1, 2, 3]
 
 
@@ -148,16 +158,14 @@ async def test_a_change_that_fails_for_good_is_parked_with_its_reason_and_can_be
     reaction = Reaction("test.doomed", listens={"*"}, writes=set(), act=act, tries=3, first_pause=0.01)
     async with running(database, reaction), database.connection() as connection:
         await until(lambda: seen == [2])
-        await asyncio.sleep(0.2)
+        await becomes(lambda: given_up(connection), [True])
         [row] = await reactions.parked(connection)
-        assert row["given_up"] is not None
         assert row["tries"] == 3
         assert row["reason"].startswith("ValueError at test_reactions:")
         broken = False
         assert await reactions.resume(connection) == 1
         await until(lambda: seen == [2, 1])
-        await asyncio.sleep(0.2)
-        assert await reactions.parked(connection) == []
+        await becomes(lambda: reactions.parked(connection), [])
 
 
 async def test_a_database_that_is_away_counts_as_nobodys_failure(database: Database) -> None:
@@ -174,6 +182,7 @@ async def test_a_database_that_is_away_counts_as_nobodys_failure(database: Datab
     await add(database, 1)
     async with running(database, Reaction("test.away", listens={"*"}, writes=set(), act=act, tries=1)):
         await until(lambda: seen == [1])
+        await becomes(lambda: position(database), 1)
     async with database.connection() as connection:
         assert await reactions.parked(connection) == []
 
@@ -194,7 +203,7 @@ async def test_a_repeated_delivery_writes_nothing_twice(database: Database) -> N
         await until(lambda: attempts == 1 and bool(desk.commits))
     async with running(database, reaction, desk):
         await until(lambda: attempts == 2)
-        await asyncio.sleep(0.2)
+        await becomes(lambda: position(database), 1)
     assert list(desk.commits) == ["test.cut:1"]
 
 
