@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser import material
+from tests.serving import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -31,38 +28,15 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => { if (!en
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a platform of its own that knows one resident."""
-    port, folder = _free_port(), tmp_path_factory.mktemp("platform")
-    command = [str(Path(sys.executable).with_name("kangyun")), "serve", "--data", str(folder), "--port", str(port), "--mllp-port", "0"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT) as process:
-        try:
-            _wait(f"http://127.0.0.1:{port}", process, folder / "log")
-            answer = httpx.post(f"http://127.0.0.1:{port}/fhir", json=material.bundle(), timeout=60)
-            assert answer.status_code == 200, answer.text
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"{address}/health/ready", timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.25)
-    pytest.fail(f"the platform did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
+    running = Server(tmp_path_factory.mktemp("platform"))
+    running.start()
+    answer = httpx.post(f"{running.url}/fhir", json=material.bundle(), timeout=60)
+    assert answer.status_code == 200, answer.text
+    yield running.url
+    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.base.waiting import until
 
 from kangyun.base.database import Database
 from kangyun.base.keys import FileKeys
@@ -156,11 +157,7 @@ async def test_the_listening_folder_runs_by_itself(services: SimpleNamespace, tm
     put(tmp_path, "good.hl7", GOOD.format("1", "M1").encode())
     async with listening(services) as server:
         assert server is None
-        for _ in range(100):
-            if (tmp_path / "processed" / "good.hl7").exists():
-                break
-            await asyncio.sleep(0.05)
-    assert (tmp_path / "processed" / "good.hl7").exists()
+        await until((tmp_path / "processed" / "good.hl7").exists, 30)
 
 
 def test_a_batch_is_cut_into_messages():

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.base.waiting import until
 
 from kangyun.commons.exchange.listeners.frames import Frame, Framer, Junk, TooLarge
 from kangyun.commons.exchange.listeners.mllp import Limits, MllpServer
@@ -54,7 +55,7 @@ class Client:
         await self.writer.drain()
 
     async def answer(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return (await self.reader.readuntil(b"\x1c\r"))[1:-2]
 
     async def ask(self, body: bytes) -> bytes:
@@ -134,7 +135,7 @@ async def test_too_many_connections_are_turned_away():
         late = await Client.to(server)
         assert await late.reader.read() == b""
         clients[0].close()
-        await asyncio.sleep(0.1)
+        await until(lambda: server.connections == 2)
         again = await Client.to(server)
         assert await again.ask(b"room") == b"AA room"
         for client in (*clients, late, again):
@@ -142,10 +143,10 @@ async def test_too_many_connections_are_turned_away():
 
 
 async def test_all_buffers_together_are_bounded():
-    async with serving(all_buffers=3 << 20, half_frame=5) as (server, _):
+    async with serving(all_buffers=3 << 20) as (server, _):
         first, second = await Client.to(server), await Client.to(server)
         await first.send(b"\x0b" + b"x" * (2 << 20))
-        await asyncio.sleep(0.1)
+        await until(lambda: server._desk.held >= 2 << 20)
         await second.send(b"\x0b" + b"y" * (2 << 20))
         assert b"exchange.busy" in await second.answer()
         await first.send(b"\x1c\r")
@@ -155,10 +156,10 @@ async def test_all_buffers_together_are_bounded():
 
 
 async def test_a_running_message_is_answered_before_the_server_closes():
-    async with serving() as (server, _):
+    async with serving() as (server, echo):
         client = await Client.to(server)
         await client.send(b"\x0bslow\x1c\r")
-        await asyncio.sleep(0.05)
+        await until(lambda: echo.taken == [b"slow"])
         closing = asyncio.create_task(server.close(2))
         assert await client.answer() == b"AA slow"
         await closing
