@@ -107,6 +107,13 @@ class Transaction(_Session):
         super().__init__(inner, actor, purpose)
         self.connection: Connection = inner.connection
         """For the tables of the caller's own room, which change together with the record."""
+        self._session = inner
+
+    async def fetch_all(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """The current versions of several resources by (type, id), perhaps deleted ones, in one statement."""
+        for type_ in {type_ for type_, _ in names}:
+            self._judge("read", type_)
+        return await self._session.fetch_all(names)
 
 
 # What a caller does inside of its commit, before the writes; it gives further writes.

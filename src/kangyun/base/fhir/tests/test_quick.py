@@ -96,6 +96,20 @@ def test_the_exact_walk_accepts_what_is_rare_but_right(name: str):
     assert explain(RARE[name]) == []
 
 
+@pytest.mark.parametrize(("subject", "quickly", "right"), [
+    ({"type": "Patient", "identifier": {"value": "1"}}, True, True),
+    ({"type": "Patient", "display": "x"}, True, True),
+    ({"type": "Patient", "reference": "Patient/1"}, False, True),
+    ({"type": "Device", "reference": "Patient/1"}, False, False),
+    ({"type": "Foo", "display": "x"}, False, None),
+])  # fmt: skip
+def test_a_type_beside_an_identifier_needs_no_walk(subject: dict[str, Any], quickly: bool, right: bool | None):
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": subject}
+    assert quick.accept(observation) is quickly
+    if right is not None:
+        assert (not explain(observation)) is right
+
+
 @pytest.mark.parametrize("value", [None, [], "Patient", 1, {}, {"resourceType": None}, {"resourceType": ["Patient"]}])
 def test_it_is_not_confused_by_what_is_no_resource(value: Any):
     assert not quick.accept(value)

@@ -74,6 +74,9 @@ class _Writer:
         if choices:
             written["allOf"] = [{"anyOf": [{"required": [name]} for name in names]} for names in choices]
         needed = {**_exclusions(expected, known), **_needs(expected)}
+        if expected.name == "Reference":
+            # Whether a type agrees with what a reference says is for the exact walk.
+            needed["type"] = {"not": {"required": ["reference"]}}
         return {**written, "dependencies": needed} if needed else written
 
     def _property(self, found: Property, inside: Property | None) -> Json:
@@ -103,16 +106,22 @@ class _Writer:
         if found.element.path == "Reference.reference" and inside is not None:
             targets = references.pattern(inside.ref.targets, definitions.load().resources)
             return {"type": "string", "pattern": targets}
+        if found.element.path == "Reference.type":
+            return {"enum": _types_of(inside)}
         return _PRIMITIVES[found.type]
 
 
 def _plain(expected: Shape, found: Property) -> bool:
     """Whether the quick way knows a property; the others are for the exact walk."""
-    if expected.name == "Reference" and found.name == "type":
-        return False
     if expected.name == "Extension" and found.step == "value":
         return found.type in EXTENSION_VALUES
     return found.name != "id" or expected.kind == "resource"
+
+
+def _types_of(inside: Property | None) -> list[str]:
+    """What a Reference in this place may say of the type of its target, in the plain case."""
+    targets = inside.ref.targets if inside is not None else ()
+    return sorted(definitions.load().resources) if not targets or "Resource" in targets else sorted(targets)
 
 
 def _needs(expected: Shape) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -10,7 +11,7 @@ import msgspec
 
 from kangyun.base import clock
 from kangyun.base.errors import Problem, refuse
-from kangyun.commons.access import Transaction, Write
+from kangyun.commons.access import Stored, Transaction, Write
 from kangyun.commons.population.decisions import golden
 from kangyun.commons.population.decisions.matching import encode
 from kangyun.commons.population.decisions.traits import keys_of
@@ -38,11 +39,25 @@ class Membership:
         self._arrivals = {one.id: one for one in arrivals}
         self._touched: dict[str, bool] = {}
         self._into: dict[str, str] = {}
+        self._groups: dict[str, list[Member]] = {}
+        self._before: dict[str, set[str]] = {}
+
+    @property
+    def arriving(self) -> Collection[str]:
+        """The Patients that this transaction brings."""
+        return self._arrivals.keys()
+
+    def knows(self, groups: Mapping[str, Sequence[Member]]) -> None:
+        """Whole groups as they have just been read, for a transaction that brings one Patient."""
+        if len(self._arrivals) == 1:
+            self._groups = {person: list(group) for person, group in groups.items()}
+            self._before = {person: {one.patient for one in group} for person, group in groups.items()}
 
     async def new_person(self, patient: str) -> str:
         """The id of a Person for a Patient that has none: computed, so that a repetition meets it, unless it is taken."""
         computed = person_id(patient)
-        taken = (await of_persons(self._connection, [computed])).get(computed)
+        groups = self._groups if computed in self._groups else await of_persons(self._connection, [computed])
+        taken = groups.get(computed)
         id_ = str(uuid4()) if taken else computed
         self._touched.setdefault(id_, True)
         return id_
@@ -59,6 +74,10 @@ class Membership:
                 raise crossed()
         else:
             await self._connection.execute(sql.put, resident_key(me.patient), me.patient, person, *row)
+        for group in self._groups.values():
+            group[:] = [one for one in group if one.patient != me.patient]
+        if person in self._groups:
+            self._groups[person].append(replace(me, person=person))
         self._touch(person)
         if me.person and me.person != person:
             self._touch(me.person)
@@ -72,6 +91,7 @@ class Membership:
         """Make several Persons one; the others stay, inactive, and lead to it."""
         gone = [one for one in persons if one != into]
         if gone:
+            self._groups.clear()
             await self._connection.execute(sql.join_persons, gone, into)
             await self._connection.execute(sql.settle_open, into)
             self._into.update(dict.fromkeys(gone, into))
@@ -80,6 +100,7 @@ class Membership:
 
     async def move(self, members: Sequence[Member], person: str, assurance: int | None) -> None:
         """Put some Patients under another Person; None keeps the assurance of their links."""
+        self._groups.clear()
         await self._connection.execute(sql.move, [resident_key(one.patient) for one in members], person, assurance)
         for one in members:
             self._touch(one.person)
@@ -87,6 +108,7 @@ class Membership:
 
     async def leave(self, patient: str, person: str) -> None:
         """Forget a Patient that was deleted."""
+        self._groups.clear()
         await self._connection.execute(sql.remove, resident_key(patient))
         await self.withdraw(patient)
         self._touch(person)
@@ -116,21 +138,41 @@ class Membership:
         self._touched.setdefault(person, False)
 
     async def writes(self) -> list[Write]:
-        """The Persons as they are now; those that did not change are left out. Raises Problem 409."""
-        groups = await of_persons(self._connection, self._touched)
-        found: list[Write] = []
-        for person, is_new in self._touched.items():
-            write = await self._write(person, groups.get(person, []), is_new)
-            found += [write] if write else []
-        return found
+        """The Persons as they are now; those that did not change are left out. Raises Problem 409.
 
-    async def _write(self, person: str, members: Sequence[Member], is_new: bool) -> Write | None:
-        stored = await self._transaction.fetch("Person", person)
+        A Person is read before the rows that it follows from: whoever changes them in between also changes its version,
+        and is found out. Rows that were read earlier serve only where they are what the Person says.
+        """
+        known = [one.patient for person in self._touched for one in self._groups.get(person, ())]
+        stored = await self._stored(self._touched, known)
+        fresh = [person for person in self._touched if not self._is_current(person, stored.get(("Person", person)))]
+        read = await of_persons(self._connection, fresh) if fresh else {}
+        groups = self._groups | {person: read.get(person, []) for person in fresh}
+        missing = [one.patient for person in fresh for one in groups[person] if ("Patient", one.patient) not in stored]
+        stored |= await self._stored([], missing)
+        found = (self._write(person, groups[person], is_new, stored) for person, is_new in self._touched.items())
+        return [write for write in found if write]
+
+    async def _stored(self, persons: Iterable[str], patients: Iterable[str]) -> dict[tuple[str, str], Stored]:
+        read = [one for one in patients if one not in self._arrivals]
+        names = [*(("Person", one) for one in persons), *(("Patient", one) for one in read)]
+        return await self._transaction.fetch_all(names) if names else {}
+
+    def _is_current(self, person: str, stored: Stored | None) -> bool:
+        links = [] if stored is None or stored.deleted else stored.resource.get("link", [])
+        references = (str(one.get("target", {}).get("reference", "")) for one in links)
+        told = {one.removeprefix("Patient/") for one in references if one.startswith("Patient/")}
+        return person in self._groups and told == self._before.get(person)
+
+    def _write(
+        self, person: str, members: Sequence[Member], is_new: bool, known: Mapping[tuple[str, str], Stored]
+    ) -> Write | None:
+        stored = known.get(("Person", person))
         current = stored.resource if stored and not stored.deleted else None
         if members and not is_new and current is not None and not current.get("active", True):
             raise crossed()
         if members or current is None:
-            whole = golden.person(current, members, await self._contents(members))
+            whole = golden.person(current, members, self._contents(members, known))
         elif person in self._into:
             whole = golden.merged(current, self._into[person])
         else:
@@ -139,19 +181,18 @@ class Membership:
             return None
         return Write("update", "Person", {**_bare(whole), "id": person}, id=person, if_match=stored.version if current and stored else 0)
 
-    async def _contents(self, members: Sequence[Member]) -> list[tuple[str, dict[str, Any]]]:
+    def _contents(
+        self, members: Sequence[Member], known: Mapping[tuple[str, str], Stored]
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """What is being written now is the newest that its source says."""
         found: list[tuple[str, dict[str, Any]]] = []
         for one in members:
-            patient = await self._content(one.patient)
-            found += [(one.source, patient)] if patient else []
+            arrival, stored = self._arrivals.get(one.patient), known.get(("Patient", one.patient))
+            if arrival is not None:
+                found.append((one.source, {**arrival.patient, "meta": {"lastUpdated": clock.instant(clock.now())}}))
+            elif stored is not None and not stored.deleted:
+                found.append((one.source, stored.resource))
         return found
-
-    async def _content(self, patient: str) -> dict[str, Any] | None:
-        """What is being written now is the newest that its source says."""
-        arrival = self._arrivals.get(patient)
-        if arrival is None:
-            return await self._transaction.read("Patient", patient)
-        return {**arrival.patient, "meta": {"lastUpdated": clock.instant(clock.now())}}
 
 
 def _bare(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kangyun.commons.access import Transaction, Write
-from kangyun.commons.population.actions.membership import Membership, crossed, larger
+from kangyun.commons.population.actions.membership import Membership, crossed, larger, person_id
 from kangyun.commons.population.decisions import placing
 from kangyun.commons.population.decisions.placing import Known
 from kangyun.commons.population.decisions.traits import keys_of, traits
 from kangyun.commons.population.model import ALIKE, Arrival, Member, Traits
-from kangyun.commons.population.queries.placed import around, judged, members, own, sql
+from kangyun.commons.population.queries.placed import around, judged, members
 
 _SAME = {"replaces", "replaced-by", "seealso", "refer"}
 
@@ -37,22 +37,12 @@ async def place(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[W
     passed over. Raises Problem 409 when somebody else came first: read again, try again.
     """
     found = [traits(one.patient) for one in arrivals]
-    keys = [key for one in found for key in keys_of(one)]
-    numbers = [number for one in found for number in one.numbers]
-    await transaction.connection.execute(sql.lock, [*keys, *numbers])
-    await _refuse_doubles(transaction, arrivals, found)
-    known = await members(transaction.connection, [one.id for one in arrivals])
+    locks = [number for one in found for number in (*keys_of(one), *one.numbers)]
     membership = Membership(transaction, arrivals)
     for arrival, mine in zip(arrivals, found, strict=True):
-        before = known.get(arrival.id)
-        if before and before.version >= arrival.version:
-            continue
-        if len(arrivals) > 1:
-            # The one before it may have joined its person with another.
-            before = (await members(transaction.connection, [arrival.id])).get(arrival.id)
-        person, assurance = (before.person, before.assurance) if before else ("", ALIKE)
-        me = Member(arrival.id, person, arrival.source, assurance, arrival.version, mine)
-        await _place_one(transaction, membership, me, arrival, unchanged=before is not None and before.traits == mine)
+        await _place_one(transaction, membership, arrival, mine, locks)
+        # All of them at once, before anything is read; two who take them in another order would block each other.
+        locks = []
     return await membership.writes()
 
 
@@ -66,26 +56,48 @@ async def forget(transaction: Transaction, patient: str) -> list[Write]:
     return await membership.writes()
 
 
-async def _refuse_doubles(transaction: Transaction, arrivals: Sequence[Arrival], found: Sequence[Traits]) -> None:
-    """A sender has one Patient for each of its numbers; whoever computed another one has read too early."""
-    ids = {one.id for one in arrivals}
-    for one, mine in zip(arrivals, found, strict=True):
-        if one.exclusive and set(await own(transaction.connection, one.source, list(mine.numbers))) - ids:
-            raise crossed()
-
-
 async def _place_one(
-    transaction: Transaction, membership: Membership, me: Member, arrival: Arrival, *, unchanged: bool
+    transaction: Transaction, membership: Membership, arrival: Arrival, mine: Traits, locks: Sequence[int]
 ) -> None:
-    told = _told(arrival.patient)
-    if unchanged and not told:
-        await membership.enter(me, me.person)
+    told, computed = _told(arrival.patient), person_id(arrival.id)
+    groups = await around(transaction.connection, mine, [arrival.id, *told], locks, computed)
+    everybody = [one for group in groups.values() for one in group]
+    _refuse_doubles(membership, arrival, mine, everybody)
+    before = next((one for one in everybody if one.patient == arrival.id), None)
+    if before and before.version >= arrival.version:
         return
-    connection = transaction.connection
-    groups = await around(connection, me.traits, [me.patient, *told])
+    membership.knows({computed: [], **groups})
+    person, assurance = (before.person, before.assurance) if before else ("", ALIKE)
+    me = Member(arrival.id, person, arrival.source, assurance, arrival.version, mine)
+    if before is not None and before.traits == mine and not told:
+        await membership.enter(me, person)
+        return
+    if not _is_near(groups.get(computed, []), mine, [arrival.id, *told]):
+        groups.pop(computed, None)
+    await _find(transaction, membership, me, groups, told)
+
+
+def _refuse_doubles(membership: Membership, arrival: Arrival, mine: Traits, found: Sequence[Member]) -> None:
+    """A sender has one Patient for each of its numbers; whoever computed another one has read too early."""
+    if arrival.exclusive and any(
+        one.source == arrival.source and one.traits.numbers & mine.numbers and one.patient not in membership.arriving
+        for one in found
+    ):
+        raise crossed()
+
+
+def _is_near(members: Sequence[Member], mine: Traits, patients: Sequence[str]) -> bool:
+    """Whether a group was found by likeness and not only because its id was asked for."""
+    keys = set(keys_of(mine))
+    return any(one.patient in patients or one.traits.numbers & mine.numbers or keys & set(keys_of(one.traits)) for one in members)
+
+
+async def _find(
+    transaction: Transaction, membership: Membership, me: Member, groups: Mapping[str, Sequence[Member]], told: Sequence[str]
+) -> None:
     others = {person: [one for one in group if one.patient != me.patient] for person, group in groups.items()}
     near = [one.patient for group in others.values() for one in group]
-    decided = await judged(connection, [me.patient, *near]) if near else Known({})
+    decided = await judged(transaction.connection, [me.patient, *near]) if near else Known({})
     known = Known(others, decided.apart, decided.together, frozenset(told))
     await _apply(membership, me, placing.place(me, known), groups)
 

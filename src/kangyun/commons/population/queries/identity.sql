@@ -1,6 +1,3 @@
--- name: lock
-SELECT pg_advisory_xact_lock(s.k) FROM (SELECT DISTINCT u AS k FROM unnest($1::bigint[]) u ORDER BY u) s
-
 -- name: by_numbers
 SELECT patient FROM identity WHERE numbers && $1::bigint[] AND source = $2 ORDER BY patient
 
@@ -12,13 +9,8 @@ SELECT patient, person, source, assurance, version, numbers, ids, features FROM 
 ORDER BY person, updated, patient
 
 -- name: around
-WITH near AS (
-    SELECT person FROM identity WHERE keys && $1::bigint[]
-    UNION SELECT person FROM identity WHERE numbers && $3::bigint[]
-    UNION SELECT person FROM identity WHERE resident = ANY($2::bigint[])
-)
-SELECT patient, person, source, assurance, version, numbers, ids, features FROM identity WHERE person IN (SELECT person FROM near)
-ORDER BY person, updated, patient
+SELECT patient, person, source, assurance, version, numbers, ids, features
+FROM identity_around($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text)
 
 -- name: put
 INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)

@@ -54,10 +54,15 @@ async def of_persons(connection: Connection, persons: Iterable[str]) -> dict[str
     return _grouped(await connection.fetch(sql.of_persons, list(persons)))
 
 
-async def around(connection: Connection, me: Traits, patients: Iterable[str]) -> dict[str, list[Member]]:
-    """All members of the Persons of which one shares a key or a number or is one of the Patients: one indexed query."""
+async def around(
+    connection: Connection, me: Traits, patients: Iterable[str], locks: Sequence[int] = (), person: str = ""
+) -> dict[str, list[Member]]:
+    """All members of the Persons of which one shares a key or a number or is one of the Patients, and of `person`.
+
+    Inside a transaction it waits first for the others who hold any of `locks`, and sees what they have committed.
+    """
     residents = [resident_key(one) for one in patients]
-    return _grouped(await connection.fetch(sql.around, keys_of(me), residents, list(me.numbers)))
+    return _grouped(await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person))
 
 
 async def judged(connection: Connection, patients: Iterable[str]) -> Known:

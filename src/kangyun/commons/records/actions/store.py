@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,10 @@ class StoreSession:
     async def fetch(self, type_: str, id_: str) -> Stored | None:
         """The current version, perhaps a deleted one."""
         return await reading.read(self.connection, type_, id_)
+
+    async def fetch_all(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """The current versions of several resources by (type, id), in one statement."""
+        return await reading.read_all(self.connection, names)
 
     async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
         """One version of a resource."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,17 @@ async def read(connection: Connection, type_: str, id_: str) -> Stored | None:
         return None
     row = await connection.fetchrow(sql.read, key_of(type_, id_), id_)
     return None if row is None else Stored(type_, id_, *row)
+
+
+async def read_all(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+    """The current versions of several resources by (type, id), deleted ones too; those that never were are left out."""
+    keys = {name: key_of(*name) for name in names}
+    rows = {(row["key"], row["id"]): row for row in await connection.fetch(sql.read_many, list(keys.values()))}
+    found = {name: rows.get((key, name[1])) for name, key in keys.items()}
+    return {
+        name: Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"])
+        for name, row in found.items() if row is not None
+    }
 
 
 async def read_version(connection: Connection, type_: str, id_: str, version: int) -> Stored | None:
