@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=int)
     demo.add_argument("--mllp-port", type=int)
     demo.add_argument("--residents", type=int, default=300)
+    demo.add_argument("--years", type=int, default=2, help="calendar years of history that the city tells (default 2)")
     return parser
 
 
@@ -159,7 +160,7 @@ def _demo(settings: Settings, asked: argparse.Namespace) -> int:
     _share_metrics(settings)
     from kangyun.app.demo import demo  # noqa: PLC0415
 
-    return _run(demo(settings, asked.residents))
+    return _run(demo(settings, asked.residents, asked.years))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _WELCOME = """
 """
 
 
-async def demo(settings: Settings, residents: int) -> None:
+async def demo(settings: Settings, residents: int, years: int) -> None:
     """Serve on free ports and let the city send until we are stopped."""
     inbox = Path(settings.folder_in or settings.data / "inbox")
     inbox.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ async def demo(settings: Settings, residents: int) -> None:
 
     async def announce(services: Services) -> None:
         await _until_open(settings.host, settings.port)
-        await _city(services, residents)
+        await _city(services, residents, years)
 
     await serve(settings, announce)
 
@@ -66,14 +66,14 @@ async def _until_open(host: str, port: int) -> None:
             return
 
 
-async def _city(services: Services, residents: int) -> None:
+async def _city(services: Services, residents: int, years: int) -> None:
     settings = services.settings
     url = f"http://{settings.host}:{settings.port}"
     print(_WELCOME.format(url=url, host=settings.host, mllp=settings.mllp_port,
                           inbox=settings.folder_in, residents=residents), flush=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "yunzhou.cli", "send", "--mllp", f"{settings.host}:{settings.mllp_port}",
-        "--fhir", f"{url}/fhir", "--folder", settings.folder_in, "--residents", str(residents), "--live",
+        "--fhir", f"{url}/fhir", "--folder", settings.folder_in, "--residents", str(residents), "--years", str(years), "--live",
     )
     try:
         await process.wait()
