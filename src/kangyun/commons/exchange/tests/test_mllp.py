@@ -146,7 +146,7 @@ async def test_all_buffers_together_are_bounded():
     async with serving(all_buffers=3 << 20) as (server, _):
         first, second = await Client.to(server), await Client.to(server)
         await first.send(b"\x0b" + b"x" * (2 << 20))
-        await until(lambda: server._desk.held >= 2 << 20)
+        await until(lambda: server._desk.held >= 2 << 20)  # pyright: ignore[reportPrivateUsage]
         await second.send(b"\x0b" + b"y" * (2 << 20))
         assert b"exchange.busy" in await second.answer()
         await first.send(b"\x1c\r")

@@ -340,7 +340,7 @@ CELLS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(kinds())), st.lists(st.lists(CELLS, max_size=12), max_size=6))
 def test_rubbish_in_cells_is_a_row_or_a_fault_and_never_an_error(kind: str, rows: list[list[Any]]):
-    columns = [str(column.options.get("shown_as") or name) for name, column in list(kinds()[kind].columns.items())[:10]]
+    columns: list[Any] = [str(column.options.get("shown_as") or name) for name, column in list(kinds()[kind].columns.items())[:10]]
     try:
         table = open_table(Grid("S", [columns, *rows]), sender_of("RUBBISH"), "2026-11-01", kind=kind)
     except Fault:

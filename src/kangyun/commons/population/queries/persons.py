@@ -41,7 +41,7 @@ async def persons_of(handle: Reading, patient_ids: Iterable[str]) -> dict[str, d
         page = await handle.search("Person", [("link", asked), ("_count", str(2 * _AT_ONCE))])
         for person in page.resources:
             if person.get("active", True):
-                found |= dict.fromkeys(patients_of(person), person)
+                found.update((one, person) for one in patients_of(person))
     return {one: found[one] for one in ids if one in found}
 
 
