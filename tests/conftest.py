@@ -126,7 +126,11 @@ def _real_clock() -> Iterator[None]:
     clock.set_source(None)
 
 
-def pytest_configure() -> None:
-    """Keep a developer's own settings out of the tests."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a developer's own settings out of the tests, and other runs out of our folders."""
     for name in [n for n in os.environ if n.startswith("KANGYUN_")]:
         del os.environ[name]
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+        # pytest closes the folder that it shares with other runs; a database that runs in it as another user would lose its files.
+        folder = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="kangyun-run-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -33,7 +33,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(house: Path, *command: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(house / "src")}
+    # A pytest that starts closes the folder that holds its folders; ours hold running databases of other tests.
+    environment = {**os.environ, "PYTHONPATH": str(house / "src"), "PYTEST_DEBUG_TEMPROOT": str(house)}
     done = subprocess.run(
         [sys.executable, *command], cwd=house, env=environment, capture_output=True, text=True, check=False,
     )
