@@ -118,6 +118,8 @@ class Transaction(_Session):
 
 # What a caller does inside of its commit, before the writes; it gives further writes.
 Beside = Callable[[Transaction], Awaitable[Sequence[Write]]]
+# What a caller does inside of its commit, after the writes: its own rows that must become durable together with them.
+After = Callable[[Connection], Awaitable[None]]
 
 
 class Handle(_Session):
@@ -141,18 +143,30 @@ class Handle(_Session):
         return self._store.database.connection()
 
     async def commit(
-        self, writes: Sequence[Write], *, key: str | None = None, beside: Beside | None = None
+        self, writes: Sequence[Write], *, key: str | None = None, beside: Beside | None = None, after: After | None = None
     ) -> list[Written]:
         """Do all writes or none; with a key, a repetition changes nothing and returns the first result.
 
         `beside` runs inside of the transaction, before the writes, and gives further ones; a repetition leaves it out.
+        `after`, which takes the place of a key, runs inside of it after the writes; what it raises takes them back.
         """
         for write in writes:
             self._judge(write.method, write.type)
         inside = self._inside(beside) if beside else None
+        if after is not None:
+            return await self._commit_and(writes, inside, after)
         if key is not None:
             return await self._store.write_once(key, writes, inside)
         return await (self._store.write_beside(writes, inside) if inside else self._store.write(writes))
+
+    async def _commit_and(
+        self, writes: Sequence[Write], inside: Callable[[StoreSession], Awaitable[Sequence[Write]]] | None, after: After
+    ) -> list[Written]:
+        async with self._store.transaction() as session:
+            more = await inside(session) if inside else ()
+            written = await session.write([*writes, *more])
+            await after(session.connection)
+            return written
 
     def _inside(self, beside: Beside) -> Callable[[StoreSession], Awaitable[Sequence[Write]]]:
         async def run(session: StoreSession) -> Sequence[Write]:

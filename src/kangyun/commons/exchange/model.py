@@ -117,7 +117,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message."""
+    """What became of one message; `noted` when the table of messages says so already."""
 
     state: State
     acknowledgement: Acknowledgement
@@ -127,6 +127,7 @@ class Outcome:
     kind: str = ""
     retry: bool = False
     facts: Facts = NOTHING
+    noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

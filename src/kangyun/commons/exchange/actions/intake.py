@@ -90,6 +90,8 @@ class Intake:
     async def handle(self, raw: RawMessage) -> Outcome:
         """Process a kept message and note the result; used for new ones, by the sweep and by replay."""
         outcome = await process(self._gate, raw)
+        if outcome.noted:
+            return outcome
         try:
             await self._keeper.note(raw, outcome)
         except Problem as problem:

@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from kangyun.base import clock
-from kangyun.base.database import Database
+from kangyun.base.database import Connection, Database
 from kangyun.base.database.together import Together
 from kangyun.base.keys import KeyStore
 from kangyun.commons.exchange.actions import sealing
@@ -120,6 +120,24 @@ def _row(raw: RawMessage, outcome: Outcome, now: datetime) -> tuple[Any, ...]:
         raw.sender_key, raw.id, state, now, write_reason(outcome.reason), outcome.patient, outcome.kind or raw.kind,
         due, occurred, asked, filled, codes, coded, outcome.facts.matching, entries,
     )
+
+
+class StoredBefore(Exception):  # noqa: N818 - an expected outcome: the message is in the record, thanks to somebody else
+    """Another handler of the same message was quicker; `patient` is what it found."""
+
+    def __init__(self, patient: str | None) -> None:
+        super().__init__()
+        self.patient = patient
+
+
+async def store(connection: Connection, raw: RawMessage, outcome: Outcome) -> None:
+    """Note that a message is stored, in the transaction that stores it. Raises StoredBefore, which takes it all back."""
+    occurred, *counts, entries = measured(outcome.facts)
+    row = (raw.sender_key, raw.id, clock.now(), outcome.patient, outcome.kind or raw.kind, occurred, *counts, outcome.facts.matching, entries)
+    if await connection.fetchval(sql.store, *row) is None:
+        before = await connection.fetchrow(sql.stored, raw.sender_key, raw.id)
+        if before is not None:
+            raise StoredBefore(before["patient"])
 
 
 def measured(facts: Facts) -> tuple[datetime | None, int, int, int, int, int]:

@@ -12,9 +12,10 @@ from prometheus_client import Counter, Histogram
 
 from kangyun.base import errors
 from kangyun.base.clock import instant
+from kangyun.base.database import Connection
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
-from kangyun.commons.exchange.actions import bundles, joining, moving, order
+from kangyun.commons.exchange.actions import bundles, joining, keeping, moving, order
 from kangyun.commons.exchange.actions.documents import process_document
 from kangyun.commons.exchange.actions.tables import process_table
 from kangyun.commons.exchange.decisions.drafts import Sheet
@@ -50,7 +51,8 @@ _PASSING = {423, 429, 500, 502, 503, 504, 507}
 async def process(gate: Gate, raw: RawMessage) -> Outcome:
     """Make records of a kept message; never raises for what a message can contain.
 
-    Doing it again is harmless: ids follow from the message, and the commit carries the raw message's number as key.
+    Doing it again is harmless: ids follow from the message, and the commit carries the raw message's number as key or
+    notes the message as stored.
     """
     started = time.perf_counter()
     try:
@@ -78,13 +80,18 @@ async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
     # Before the commit: a draft is settled, and so used up, by being written.
     facts = facts_of(sheet.patients, [draft.resource for draft in sheet.drafts], sheet.occurred)
     mine = order.Turn(raw, sheet.occurred)
+
+    def outcome(patient: str) -> Outcome:
+        told = replace(facts, matching=mine.matching)
+        return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}", facts=told, noted=True)
+
     async with turn(keys):
-        patient = await _commit(gate.system("exchange"), raw, sheet, mine)
-    facts = replace(facts, matching=mine.matching)
-    return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}", facts=facts)
+        return outcome(await _commit(gate.system("exchange"), raw, sheet, mine, outcome))
 
 
-async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Turn) -> str:
+async def _commit(
+    handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Turn, outcome: Callable[[str], Outcome]
+) -> str:
     """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
     for attempt in range(_TRIES):
         if attempt:
@@ -99,10 +106,13 @@ async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Tur
             arrivals = {arrival.id: arrival for one in registrations for arrival in one.arrivals}
             changed = [arrival.id for arrival in arrivals.values() if arrival.version > 1]
             inside = mine.beside(changed, beside(tuple(arrivals.values())))
-            await handle.commit(_each_once(whole), key=f"raw-message/{raw.id}", beside=inside)
+            noted = _noted(raw, outcome, resident)
+            await handle.commit(_each_once(whole), beside=inside, after=noted)
         except order.Late:
             mine.late = True
             continue
+        except keeping.StoredBefore as before:
+            return before.patient or ""
         except Problem as problem:
             if not overtaken(problem) or attempt == _TRIES - 1:
                 raise
@@ -112,6 +122,15 @@ async def _commit(handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Tur
         await _related(handle, sheet, registrations)
         return resident
     raise AssertionError("the loop returns or raises")
+
+
+def _noted(raw: RawMessage, outcome: Callable[[str], Outcome], resident: str) -> Callable[[Connection], Awaitable[None]]:
+    """Records and the result of their message become durable together, so that none is stored twice."""
+
+    async def after(connection: Connection) -> None:
+        await keeping.store(connection, raw, outcome(resident))
+
+    return after
 
 
 async def _related(handle: Handle, sheet: Sheet, registrations: list[Registration]) -> None:

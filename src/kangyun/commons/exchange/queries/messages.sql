@@ -56,6 +56,16 @@ WHERE m.sender_key = g.sender_key AND m.id = g.id AND m.state <> 'stored'
     AND (g.state = 'stored' OR (m.state <> 'dismissed' AND (g.state <> 'received' OR m.state = 'received')))
     AND NOT (g.state = 'received' AND m.next_try = 'infinity');
 
+-- name: store
+-- Notes one result inside of the commit of its records; no row where another handler of the message was quicker.
+UPDATE raw_message SET state = 'stored', handled = $3, reason = NULL, patient = coalesce($4, patient), kind = $5,
+    next_try = NULL, occurred = $6, asked = $7, filled = $8, codes = $9, coded = $10, matching = $11, entries = $12
+WHERE sender_key = $1 AND id = $2 AND state <> 'stored'
+RETURNING id;
+
+-- name: stored
+SELECT patient FROM raw_message WHERE sender_key = $1 AND id = $2 AND state = 'stored';
+
 -- name: claim_waiting
 -- Takes messages that nobody finished, oldest first, and lets nobody else take them for a while.
 UPDATE raw_message m SET next_try = $2

@@ -12,7 +12,7 @@ from kangyun.base.database import Database
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Gate, Handle
 from kangyun.commons.exchange import queries
-from kangyun.commons.exchange.actions import Intake, joining
+from kangyun.commons.exchange.actions import Intake, joining, keeping, sealing
 from kangyun.commons.exchange.actions.quarantine import replay
 from kangyun.commons.exchange.actions.sweep import finish_waiting, take_over
 from kangyun.commons.exchange.decisions.message import parse
@@ -288,14 +288,33 @@ async def test_a_message_that_a_crash_left_is_finished_after_the_restart(house: 
     assert len(await house.all("Patient", identifier="M1")) == 1
 
 
-async def test_a_crash_between_commit_and_note_stores_nothing_twice(house: House):
-    await house.send("ORU^R01", pid(), OBR.format(issued="20260301104100+0800", status="F"), obx(1, "14749-6", "5"))
+async def test_a_crash_before_the_result_is_noted_takes_the_records_back(house: House, monkeypatch: pytest.MonkeyPatch):
+    async def crash(*_: Any) -> None:
+        raise refuse(503, "transient", "base.database-lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "store", crash)
+        await house.send("ORU^R01", pid(), OBR.format(issued="20260301104100+0800", status="F"), obx(1, "14749-6", "5"))
+    assert await house.states() == {"received": 1}
+    assert await house.all("Observation") == []
     async with house.database.connection() as connection:
-        await connection.execute("UPDATE raw_message SET state = 'received', next_try = now() - interval '1 second'")
+        await connection.execute("UPDATE raw_message SET next_try = now() - interval '1 second'")
     assert await finish_waiting(house.database, house.gate, house.services.keys) == 1
     assert await house.states() == {"stored": 1}
-    observation = await house.one("Observation", code="14749-6")
-    assert observation["meta"]["versionId"] == "1"
+    assert (await house.one("Observation", code="14749-6"))["meta"]["versionId"] == "1"
+
+
+async def test_two_who_handle_one_message_store_it_once(house: House):
+    await house.send("ORU^R01", pid(), OBR.format(issued="20260301104100+0800", status="F"), obx(1, "14749-6", "5"))
+    async with house.database.connection() as connection:
+        raw = await queries.one(connection, (await house.latest()).id)
+    assert raw is not None
+    body = sealing.opened(house.services.keys, raw.body or b"", raw.sealed, raw.content_hash)
+    message = RawMessage(raw.id, raw.sender, raw.sender_key, raw.control_id, raw.kind, raw.form, body, raw.received, "received", 1)
+    outcomes = await asyncio.gather(*(house.intake.handle(message) for _ in range(2)))
+    assert {one.state for one in outcomes} == {"stored"}
+    assert {one.patient for one in outcomes} == {raw.patient}
+    assert (await house.one("Observation", code="14749-6"))["meta"]["versionId"] == "1"
 
 
 async def test_the_database_is_away(house: House, monkeypatch: pytest.MonkeyPatch):
