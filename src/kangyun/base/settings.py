@@ -29,7 +29,7 @@ class Settings:
     mllp_tls_key: str = _setting("", "PEM file with the private key of the MLLP certificate.")
     mllp_max_bytes: int = _setting(16 * 1024 * 1024, "Largest HL7 v2 message taken, in bytes.")
     mllp_idle_seconds: float = _setting(30.0, "A half frame that grows no further is given up after this time.")
-    folder_in: str = _setting("", "Folder watched for .hl7, .json, .ndjson, .csv, .tsv, .xlsx and .dbf files; empty switches it off.")
+    folder_in: str = _setting("", "Folder watched for .hl7, .xml, .json, .ndjson, .csv, .tsv, .xlsx and .dbf files; empty switches it off.")
     public_url: str = _setting("", "Address under which clients reach this server; empty: taken from the request.")
     region: str = _setting("yunzhou", "Region code; its rules in deploy/regions/<code>/rules override the built-in ones.")
     region_rules: str = _setting("deploy/regions", "Folder that holds the regions' own rule files.")
