@@ -134,7 +134,10 @@ def test_nothing_is_claimed_that_is_refused(statement: dict[str, Any]) -> None:
     assert statement["format"] == ["json", "application/fhir+json"]
     for resource in rest["resource"]:
         assert not {"patch"} & {i["code"] for i in resource["interaction"]}
-        names = {"Patient": {"validate", "everything", "match", "ihe-pix", "summary"}, "Person": {"validate", "everything"}}
+        names = {
+            "Patient": {"validate", "everything", "match", "ihe-pix", "summary"}, "Person": {"validate", "everything"},
+            "ConceptMap": {"validate", "translate"},
+        }
         assert {o["name"] for o in resource["operation"]} == names.get(resource["type"], {"validate"})
 
 
