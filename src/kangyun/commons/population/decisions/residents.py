@@ -69,7 +69,7 @@ def telling(patient: dict[str, Any]) -> list[tuple[str, str]]:
     for one in patient.get("identifier", []):
         system, value = one.get("system"), one.get("value")
         rank = _rank(one, ranks)
-        if system and value and rank is not None and one.get("use") != "temp":
+        if system and value and rank is not None and one.get("use") != "temp" and not _says_nothing(one):
             found[system, value] = min(rank, found.get((system, value), rank))
     return sorted(found, key=lambda pair: (found[pair], pair))
 
@@ -82,6 +82,16 @@ def local_first(patient: dict[str, Any]) -> list[tuple[str, str]]:
         if _RECORD_NUMBERS & {str(coding.get("code")) for coding in one.get("type", {}).get("coding", [])}
     }
     return sorted(telling(patient), key=lambda pair: pair not in record_numbers)
+
+
+def _says_nothing(identifier: dict[str, Any]) -> bool:
+    """Whether it is an ID number that people type where they have none, such as eighteen ones."""
+    return identifier.get("system") == ID_NUMBER_SYSTEM and any(one.fullmatch(str(identifier["value"])) for one in _fillers())
+
+
+@lru_cache(maxsize=1)
+def _fillers() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(one) for one in rules.load(_PACKAGE, "matching_fillers.yaml").value["numbers"])
 
 
 @lru_cache(maxsize=1)

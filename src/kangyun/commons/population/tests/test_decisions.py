@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kangyun.commons.population import decisions
+from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
 
 @given(st.integers(0, 16), st.integers(1, 9))
@@ -26,3 +28,9 @@ def test_two_id_numbers_are_two_people():
     assert decisions.contradicts(one, other)
     assert not decisions.contradicts(one, one)
     assert not decisions.contradicts(one, {"identifier": [{"system": "x", "value": "2"}]})
+
+
+@pytest.mark.parametrize("number", ["0", "000000000000000000", "111111111111111111"])
+def test_a_number_typed_for_nothing_tells_nobody(number: str) -> None:
+    patient = {"identifier": [{"system": ID_NUMBER_SYSTEM, "value": number}, {"system": "urn:x", "value": "7", "type": {"coding": [{"code": "MR"}]}}]}
+    assert [value for _, value in decisions.telling(patient)] == ["7"]
