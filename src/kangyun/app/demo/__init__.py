@@ -30,8 +30,7 @@ _WELCOME = """
 
 async def demo(settings: Settings, residents: int, years: int) -> None:
     """Serve on free ports and let the city send until we are stopped."""
-    inbox = Path(settings.folder_in or settings.data / "inbox")
-    inbox.mkdir(parents=True, exist_ok=True)
+    inbox = _inbox(settings)
     settings = replace(settings, port=_free(settings.host, settings.port),
                        mllp_port=_free(settings.host, settings.mllp_port), folder_in=str(inbox))
 
@@ -40,6 +39,13 @@ async def demo(settings: Settings, residents: int, years: int) -> None:
         await _city(services, residents, years)
 
     await serve(settings, announce)
+
+
+def _inbox(settings: Settings) -> Path:
+    """The watched folder, made where it is absent."""
+    folder = Path(settings.folder_in or settings.data / "inbox")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _free(host: str, port: int) -> int:
