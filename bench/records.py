@@ -60,7 +60,7 @@ class Bench:
         """The server and the seconds until it was ready."""
         began = time.perf_counter()
         process = subprocess.Popen([KANGYUN, "serve", "--data", self.data, "--port", str(self.port), "--mllp-port", "0"])
-        while True:
+        while process.poll() is None:
             try:
                 status, _ = asyncio.run(client.ask(self.port, client.get("/health/ready")))
                 if status == 200:
@@ -68,6 +68,7 @@ class Bench:
             except OSError:
                 pass
             time.sleep(0.02)
+        raise SystemExit("the server did not start")
 
 
 def load(bench: Bench) -> None:

@@ -62,10 +62,12 @@ async def _empty(database: Database) -> None:
 
 
 @asynccontextmanager
-async def running(database: Database, reaction: Reaction, desk: Desk | None = None) -> AsyncGenerator[None]:
+async def running(
+    database: Database, reaction: Reaction, desk: Desk | None = None, crowd: int = 0
+) -> AsyncGenerator[None]:
     handle = desk or Desk()
     task = asyncio.create_task(
-        reactions.run_feed(database, [reaction], ProbeFeed(), lambda _name: handle, poll=0.05),
+        reactions.run_feed(database, [reaction], ProbeFeed(), lambda _name: handle, poll=0.05, crowd=lambda: crowd),
     )
     try:
         yield
@@ -277,3 +279,21 @@ def test_an_endless_loop_is_found_and_a_reasoned_one_allowed() -> None:
     assert reactions.endless_loop([*straight, reaction("c", "Task", "Observation")]) is not None
     assert reactions.endless_loop([*straight, reaction("c", "Task", "Observation", "Only the first Task does.")]) is None
     assert reactions.endless_loop([reaction("self", "Patient", "Patient")]) == ["self"]
+
+
+@pytest.mark.parametrize(("crowd", "most"), [(0, 6), (3, 1)])
+async def test_reactions_give_way_while_requests_are_answered(database: Database, crowd: int, most: int) -> None:
+    at_work, seen = 0, list[int]()
+
+    async def act(_handle: Any, change: Change) -> None:
+        nonlocal at_work
+        at_work += 1
+        seen.append(at_work)
+        await asyncio.sleep(0.01)
+        at_work -= 1
+        del change
+
+    await add(database, *range(12))
+    async with running(database, Reaction("test.note", listens={"Patient"}, writes={"Flag"}, act=act), crowd=crowd):
+        await until(lambda: len(seen) == 12)
+    assert max(seen) == most

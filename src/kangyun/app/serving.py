@@ -64,7 +64,7 @@ async def work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     services = await open_services(settings)
     async with AsyncExitStack() as stack:
-        await _start_work(stack, services)
+        await _start_work(stack, services, lambda: 0)
         await ended.wait()
     await services.database.close()
     await services.database.stop_server()
@@ -86,16 +86,27 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _serve(services: Services, listening: socket.socket, announce: Announce | None) -> None:
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
+        crowd = _Crowd()
         if services.settings.worker:
-            checks |= await _start_work(stack, services)
+            checks |= await _start_work(stack, services, crowd)
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services))
         await stack.enter_async_context(siblings.running(services.settings, listening, services.database.dsn))
-        server = _Server(_config(services, checks))
+        crowd.server = server = _Server(_config(services, checks))
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
         await server.serve(sockets=[listening])
+
+
+class _Crowd:
+    """How many requests this process is answering."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+
+    def __call__(self) -> int:
+        return len(self.server.server_state.tasks) if self.server else 0
 
 
 class _Server(uvicorn.Server):
@@ -119,7 +130,7 @@ def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Conf
     )
 
 
-async def _start_work(stack: AsyncExitStack, services: Services) -> dict[str, health.Check]:
+async def _start_work(stack: AsyncExitStack, services: Services, crowd: Callable[[], int]) -> dict[str, health.Check]:
     """Background jobs and reactions; they end with the stack."""
     list(doors("jobs"))
     list(doors("actions"))  # Importing a room's actions registers its jobs.
@@ -128,7 +139,7 @@ async def _start_work(stack: AsyncExitStack, services: Services) -> dict[str, he
     reactions: list[Reaction] = [r for module in doors("reactions") for r in module.reactions()]
     pulse = health.Pulse()
     feed = asyncio.create_task(run_feed(
-        services.database, reactions, ChangeFeed(), services.gate.system, pulse=pulse))
+        services.database, reactions, ChangeFeed(), services.gate.system, pulse=pulse, crowd=crowd))
     stack.push_async_callback(_end, feed)
     stack.push_async_callback(_finish, worker, working)
     checks: dict[str, health.Check] = {"worker": worker.pulse.check}

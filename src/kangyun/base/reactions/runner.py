@@ -19,6 +19,7 @@ commit in any order shows it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,6 +50,8 @@ POSITION = Gauge(
 _PAGE = 500
 _RETRIES_A_ROUND = 50
 _RESIDENTS_AT_ONCE = 6
+# While requests are being answered: rest this many times as long as the last delivery took, in seconds at most.
+_REST, _LONGEST_REST = 4.0, 0.5
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
 # What a handle of the gate offers beside `commit` to write with.
@@ -102,15 +105,18 @@ async def run_feed(
     *,
     poll: float = 1.0,
     pulse: Pulse | None = None,
+    crowd: Callable[[], int] = lambda: 0,
 ) -> None:
     """Run all reactions until cancelled; several processes may do so at once.
 
+    `crowd` tells how many requests are being answered in this process: while there are any, reactions take one resident
+    at a time and rest between them, for people wait and what follows from their writes can.
     `open_handle(name)` gives the handle of the system under a reaction's name. What was being delivered when the task
     is cancelled, or the process killed, is delivered again by whoever comes next.
     """
     async with Listener(db.dsn, CHANNEL) as listener, asyncio.TaskGroup() as group:
         for reaction in reactions:
-            group.create_task(_Runner(db, reaction, feed, open_handle, listener, poll, pulse or Pulse()).run())
+            group.create_task(_Runner(db, reaction, feed, open_handle, listener, poll, pulse or Pulse(), crowd).run())
 
 
 @dataclass(slots=True)
@@ -124,6 +130,7 @@ class _Runner:
     listener: Listener
     poll: float
     pulse: Pulse
+    crowd: Callable[[], int]
     _seen: int = field(default=0, init=False)
 
     async def run(self) -> None:
@@ -195,7 +202,7 @@ class _Runner:
         async with self.db.connection() as connection:
             rows = await connection.fetch(sql.waiting_residents, self.reaction.name, list(lines))
         waiting = {row["resident"] for row in rows}
-        places = asyncio.Semaphore(_RESIDENTS_AT_ONCE)
+        places = asyncio.Semaphore(1 if self.crowd() else _RESIDENTS_AT_ONCE)
         ended = await asyncio.gather(
             *(self._deliver_line(line, places, r in waiting) for r, line in lines.items()), return_exceptions=True,
         )
@@ -210,10 +217,13 @@ class _Runner:
                 if behind:
                     await self._park(change, 0, "waits behind an earlier change", 0.0)
                     continue
+                began = time.monotonic()
                 reason = await self._deliver(change)
                 if reason:
                     behind = True
                     await self._park(change, 1, reason, self.reaction.pause(1))
+                if self.crowd():
+                    await asyncio.sleep(min(_LONGEST_REST, _REST * (time.monotonic() - began)))
 
     async def _deliver(self, change: Change) -> str | None:
         """Let the reaction act; returns the reason of a failure."""
