@@ -22,3 +22,10 @@ class Page:
     included: list[dict[str, Any]]
     total: int | None
     next: str | None
+
+
+def escaped(text: str) -> str:
+    """A text as a part of a search value, whatever signs it holds (FHIR R4, Escaping Search Parameters)."""
+    for sign in ("\\", "|", ",", "$"):
+        text = text.replace(sign, f"\\{sign}")
+    return text

@@ -15,7 +15,7 @@ from kangyun.base import clock, rules
 from kangyun.base.database import Connection, Database
 from kangyun.base.errors import Problem
 from kangyun.base.jobs import enqueue, job
-from kangyun.commons.access import Handle, Write
+from kangyun.commons.access import Handle, Write, escaped
 from kangyun.commons.exchange.decisions.coding import (
     Translations,
     Unknown,
@@ -218,7 +218,7 @@ async def recode(services: Any, payload: dict[str, Any]) -> None:
     for role in payload["roles"]:
         type_ = role.partition(".")[0]
         query: str | None = None
-        pairs = [(str(table[role]["search"]), f"{_escaped(payload['system'])}|{_escaped(payload['code'])}"), ("_count", _PAGE)]
+        pairs = [(str(table[role]["search"]), f"{escaped(payload['system'])}|{escaped(payload['code'])}"), ("_count", _PAGE)]
         page = await handle.search(type_, pairs)
         while True:
             for resource in page.resources:
@@ -259,9 +259,3 @@ def display_of(table: str, code: str) -> str:
     """The name of a code in a table of terms."""
     found = term_of(table, code) if table else None
     return found.name if found else ""
-
-
-def _escaped(text: str) -> str:
-    for sign in ("\\", "|", ",", "$"):
-        text = text.replace(sign, f"\\{sign}")
-    return text

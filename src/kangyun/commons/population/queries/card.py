@@ -9,7 +9,7 @@ from typing import Any
 
 from kangyun.base import clock
 from kangyun.base.database import Connection, queries
-from kangyun.commons.access import Handle, key_of
+from kangyun.commons.access import Handle, escaped, key_of
 from kangyun.commons.population.decisions.card import Terms
 from kangyun.commons.population.queries.persons import identities, person_of, persons_of
 
@@ -165,19 +165,13 @@ async def find_people(handle: Handle, text: str, limit: int = 20) -> list[dict[s
     if not wanted:
         return []
     parameter = "identifier" if any(sign.isdigit() for sign in wanted) else "name"
-    page = await handle.search("Patient", [(parameter, _escaped(wanted.upper() if parameter == "identifier" else wanted)), ("_count", str(limit * 2))])
+    page = await handle.search("Patient", [(parameter, escaped(wanted.upper() if parameter == "identifier" else wanted)), ("_count", str(limit * 2))])
     found = list(page.resources)
     if parameter == "identifier":
-        found += (await handle.search("Patient", [("phone", _escaped(wanted)), ("_count", str(limit))])).resources
+        found += (await handle.search("Patient", [("phone", escaped(wanted)), ("_count", str(limit))])).resources
     persons = await persons_of(handle, [str(one["id"]) for one in found])
     each = {str(persons.get(str(one["id"]), one)["id"]): one for one in reversed(found)}
     return list(reversed(each.values()))[:limit]
-
-
-def _escaped(text: str) -> str:
-    for sign in ("\\", "|", ",", "$"):
-        text = text.replace(sign, f"\\{sign}")
-    return text
 
 
 async def person_or_patient(handle: Handle, patient_id: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kangyun.commons.access import Handle
+from kangyun.commons.access import Handle, escaped
 from kangyun.commons.population.decisions.matching import Evidence
 from kangyun.commons.population.decisions.placing import Grade, Likeness, liken
 from kangyun.commons.population.decisions.traits import traits
@@ -52,10 +52,3 @@ async def is_system(handle: Handle, system: str) -> bool:
 async def _read(handle: Handle, ids: Sequence[str]) -> list[dict[str, Any]]:
     read = [await handle.read("Patient", one) for one in ids]
     return [one for one in read if one is not None]
-
-
-def escaped(text: str) -> str:
-    """A text as a part of a search value."""
-    for sign in ("\\", "|", ",", "$"):
-        text = text.replace(sign, f"\\{sign}")
-    return text
