@@ -28,4 +28,5 @@ def seconds() -> float:
 
 def instant(moment: datetime) -> str:
     """Write a moment as a FHIR instant, for example 2026-11-22T08:00:00.123Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

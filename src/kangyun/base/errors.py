@@ -29,12 +29,13 @@ class Issue:
 
 
 class Problem(Exception):  # noqa: N818 - it is an expected outcome, not an error of the program
-    """A refusal with an HTTP status and its issues."""
+    """A refusal with an HTTP status and its issues; `headers` are those that the status asks for, such as retry-after."""
 
     def __init__(self, status: int, *issues: Issue) -> None:
         super().__init__(f"{status} {', '.join(i.key for i in issues)}")
         self.status = status
         self.issues = issues
+        self.headers: dict[str, str] = {}
 
 
 def refuse(status: int, code: str, key: str, expression: str | None = None, **params: str) -> Problem:
@@ -56,7 +57,7 @@ def messages() -> dict[str, dict[str, str]]:
     for package in _packages:
         path = files(package) / "locale" / "errors.yaml"
         if path.is_file():
-            found.update(yaml.safe_load(path.read_text("utf-8")) or {})
+            found.update(yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader) or {})
     return found
 
 

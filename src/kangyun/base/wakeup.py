@@ -2,20 +2,24 @@
 
 A NOTIFY inside a transaction makes PostgreSQL take one lock for the whole database while that transaction commits, so
 that all commits which notify wait for each other's fsync. Therefore nobody notifies inside a write: a Bell sends one
-NOTIFY for all rings of a short pause, in a transaction of its own.
+NOTIFY for all rings of a short pause, in a transaction of its own; while many ring, the pause is longer, and those who
+listen find more at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 import structlog
 
-from kangyun.base.database import Database
 from kangyun.base.errors import Problem
+
+if TYPE_CHECKING:
+    from kangyun.base.database import Database
 
 log = structlog.get_logger()
 
@@ -23,19 +27,29 @@ log = structlog.get_logger()
 class Bell:
     """The calling side: `ring()` after a commit; it returns at once and never fails."""
 
-    def __init__(self, db: Database, channel: str, pause: float = 0.02) -> None:
+    def __init__(self, db: Database, channel: str, pause: float = 0.02, rest: float = 0.1) -> None:
         self.db = db
         self.channel = channel
         self.pause = pause
-        self._task: asyncio.Task[None] | None = None
+        # So many seconds at least lie between two calls.
+        self.rest = rest
+        self._called = 0.0
+        self._rung = False
+        self._sending: set[asyncio.Task[None]] = set()
 
     def ring(self) -> None:
         """Wake the listeners of the channel soon; rings that follow within the pause are the same call."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._send())
+        if not self._rung:
+            self._rung = True
+            task = asyncio.create_task(self._send())
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
 
     async def _send(self) -> None:
-        await asyncio.sleep(self.pause)
+        await asyncio.sleep(max(self.pause, self._called + self.rest - time.monotonic()))
+        self._called = time.monotonic()
+        # Before the call goes out: who rings while it is under way may have written what the listeners have already looked past.
+        self._rung = False
         with suppress(Problem, asyncpg.PostgresError, OSError):
             async with self.db.connection() as connection:
                 await connection.execute("SELECT pg_notify($1, '')", self.channel)

@@ -15,6 +15,7 @@ from kangyun.base.database.embedded import EmbeddedServer, watch
 from kangyun.base.database.pool import Pool
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.settings import Settings
+from kangyun.base.wakeup import Bell
 
 log = structlog.get_logger()
 
@@ -33,6 +34,8 @@ AWAY = (
     TimeoutError,
 )
 
+_STATEMENTS = 400
+
 # These leave the protocol in the middle of an answer.
 _SPOILING = (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError)
 
@@ -43,16 +46,17 @@ class Lease:
     A class and not a generator: this is entered several thousand times a second.
     """
 
-    __slots__ = ("_connection", "_pool")
+    __slots__ = ("_by_values", "_connection", "_pool")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, by_values: bool = False) -> None:
         self._pool = pool
+        self._by_values = by_values
         self._connection: Connection | None = None
 
     async def __aenter__(self) -> Connection:
         """Take a connection."""
         try:
-            self._connection = connection = await self._pool.acquire()
+            self._connection = connection = await self._pool.acquire(by_values=self._by_values)
         except AWAY as error:
             raise _told(error, refuse(503, "transient", "base.database-away")) from error
         return connection
@@ -97,6 +101,8 @@ class Database:
         self.pool = pool
         self.server = server
         self._started = started
+        self._bells: dict[str, Bell] = {}
+        pool.ring = self._ring
         self._watch = asyncio.create_task(watch(server)) if server else None
 
     @classmethod
@@ -112,15 +118,24 @@ class Database:
         pool = open_pool(dsn, settings.database_pool, settings.statement_seconds)
         return cls(dsn, pool, server, started=started)
 
-    def connection(self) -> Lease:
-        """A connection from the pool; raises Problem 503 while the database is away, 507 when it is full."""
-        return Lease(self.pool)
+    def connection(self, *, by_values: bool = False) -> Lease:
+        """A connection from the pool; raises Problem 503 while the database is away, 507 when it is full.
+
+        by_values: each statement is planned with its values, as searches must be.
+        """
+        return Lease(self.pool, by_values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A connection inside a transaction that commits when the block ends well."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    def _ring(self, channel: str) -> None:
+        bell = self._bells.get(channel)
+        if bell is None:
+            bell = self._bells[channel] = Bell(self, channel)
+        bell.ring()
 
     async def close(self) -> None:
         """Give back the pool; the embedded server goes on until `stop_server`."""
@@ -138,12 +153,15 @@ class Database:
 
 
 def open_pool(dsn: str, size: int, statement_seconds: float) -> Pool:
-    """A pool whose searches are planned with their values: the frequency of a token decides the plan."""
+    """The pool of a process."""
     return Pool(
         dsn, size, timeout=10, command_timeout=statement_seconds + 5,
+        # Each room has its statements and each search its own: a hundred kept for five minutes, as the driver would, are
+        # prepared again and again.
+        statement_cache_size=_STATEMENTS, max_cached_statement_lifetime=0,
         server_settings={
             "application_name": "kangyun",
-            "plan_cache_mode": "force_custom_plan",
+            "plan_cache_mode": "auto",
             "statement_timeout": str(int(statement_seconds * 1000)),
             "jit": "off",
             # A page of twenty rows is read before parallel workers have started.
@@ -151,6 +169,11 @@ def open_pool(dsn: str, size: int, statement_seconds: float) -> Pool:
             "timezone": "UTC",
         },
     )
+
+
+async def plan_by_values(connection: Connection) -> None:
+    """From here to the end of the connection's transaction, plan each statement with its values, as searches must be."""
+    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 async def _create_database(server: EmbeddedServer, name: str) -> None:

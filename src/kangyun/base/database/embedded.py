@@ -14,11 +14,12 @@ import pwd
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO, TextIO
 
 import structlog
 
@@ -111,6 +112,26 @@ class EmbeddedServer:
     def run_tool(self, name: str, *arguments: str) -> None:
         """Run a client program of the same PostgreSQL, such as pg_basebackup; raises RuntimeError on failure."""
         self._run(name, *arguments)
+
+    @contextmanager
+    def tool_output(self, name: str, *arguments: str) -> Generator[IO[bytes]]:
+        """What a client program of the same PostgreSQL writes, as a stream; raises RuntimeError when it fails."""
+        with tempfile.TemporaryFile("w+") as words, self._process(name, arguments, words) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout
+            finally:
+                process.stdout.close()
+            if process.wait():
+                words.seek(0)
+                raise RuntimeError(f"{name} failed: {words.read()[-2000:]}")
+
+    def _process(self, name: str, arguments: Sequence[str], words: TextIO) -> subprocess.Popen[bytes]:
+        uid, gid = (_account().pw_uid, _account().pw_gid) if os.geteuid() == 0 else (None, None)
+        return subprocess.Popen(
+            [str(_binaries() / name), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words,
+            cwd="/", umask=0o077, start_new_session=True, user=uid, group=gid, extra_groups=None if uid is None else [],
+        )
 
     def _pid(self) -> int | None:
         try:

@@ -35,7 +35,6 @@ class Together(Generic[Asked, Answer]):
         if len(self._running) < _IN_FLIGHT:
             task = asyncio.create_task(self._run())
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
         return await answer
 
     async def _run(self) -> None:
@@ -43,11 +42,12 @@ class Together(Generic[Asked, Answer]):
             group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             try:
                 answers = await self._work([asked for asked, _ in group])
+                for (_, waiting), answer in zip(group, answers, strict=True):
+                    if not waiting.done():
+                        waiting.set_result(answer)
             except BaseException as error:  # noqa: BLE001 - it belongs to those who wait, not to this task
                 for _, waiting in group:
                     if not waiting.done():
                         waiting.set_exception(error)
-                continue
-            for (_, waiting), answer in zip(group, answers, strict=True):
-                if not waiting.done():
-                    waiting.set_result(answer)
+        # Here and not in a callback of the task: those who were just answered run before it, and would wait for a task that has ended.
+        self._running -= {asyncio.current_task()}

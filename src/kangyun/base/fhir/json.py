@@ -104,6 +104,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_number)
 
 
+def canonical(value: Any) -> bytes:
+    """The one way to write a value: names in order, no blanks, every digit. What is signed is this."""
+    return orjson.dumps(value, default=_number, option=orjson.OPT_SORT_KEYS)
+
+
 def _number(value: object) -> orjson.Fragment:
     if not isinstance(value, Decimal) or not value.is_finite():
         raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -4,13 +4,18 @@ VALUES ($1, $2, $3::jsonb, coalesce($4, clock_timestamp()))
 ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING
 RETURNING id;
 
--- name: wake
-SELECT pg_notify('kangyun_job', '');
-
 -- name: claim
-WITH next AS (
+-- Nobody waits for the disk: what a crash takes back of this is claimed again, and what a job writes waits for its own commit,
+-- which takes this with it.
+WITH done AS (
+    UPDATE job SET state = 'done', worker = NULL, error = NULL, changed = clock_timestamp()
+    WHERE id = ANY($5) AND key IS NOT NULL AND worker = $3 AND state = 'running'
+), gone AS (
+    DELETE FROM job WHERE id = ANY($5) AND key IS NULL AND worker = $3 AND state = 'running'
+), next AS (
     SELECT id FROM job
-    WHERE state IN ('waiting', 'running') AND due <= clock_timestamp() AND name = ANY($1)
+    WHERE state IN ('waiting', 'running') AND due <= clock_timestamp() AND name = ANY($1) AND id <> ALL($5)
+      AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
     ORDER BY due
     LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -27,13 +32,6 @@ UPDATE job
 SET due = clock_timestamp() + make_interval(secs => $3)
 WHERE id = ANY($1) AND worker = $2 AND state = 'running'
 RETURNING id;
-
--- name: remove
-DELETE FROM job WHERE id = $1 AND worker = $2 AND state = 'running';
-
--- name: finish
-UPDATE job SET state = 'done', worker = NULL, error = NULL, changed = clock_timestamp()
-WHERE id = $1 AND worker = $2 AND state = 'running';
 
 -- name: retry
 UPDATE job

@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
-from kangyun.base.database import Connection, queries
+from kangyun.base.database import Connection, queries, ring_later
 
 sql = queries(__package__ or "", "jobs.sql")
+
+CHANNEL = "kangyun_job"
 
 
 async def enqueue(
@@ -27,7 +29,7 @@ async def enqueue(
     """
     number = await connection.fetchval(sql.enqueue, name, key, orjson.dumps(payload).decode(), run_at)
     if number is not None and run_at is None:
-        await connection.execute(sql.wake)
+        ring_later(connection, CHANNEL)
     return number
 
 
@@ -44,5 +46,5 @@ async def failed(connection: Connection, limit: int = 100) -> list[dict[str, Any
 async def retry_failed(connection: Connection, number: int | None = None) -> int:
     """Let one failed job, or all of them, run again; returns how many."""
     rows = await connection.fetch(sql.retry_failed, number)
-    await connection.execute(sql.wake)
+    ring_later(connection, CHANNEL)
     return len(rows)

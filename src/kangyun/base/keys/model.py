@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -75,6 +76,14 @@ class KeyStore(Protocol):
 
     def public(self, name: str) -> list[PublicKey]:
         """The public keys of a name, the current one first."""
+        ...
+
+    def current(self, purpose: str, now: datetime) -> tuple[str, float]:
+        """The id of the version that seals new data, and how many seconds old it is."""
+        ...
+
+    def retire(self, purpose: str) -> list[str]:
+        """Remove all versions of a sealing key but the current one, for good; their ids."""
         ...
 
     def rotate(self, purpose: str) -> str:

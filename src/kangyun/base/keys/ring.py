@@ -50,10 +50,18 @@ def read(path: Path, unguard: Guard) -> Ring:
 
 def append(path: Path, ring: Ring, secret: bytes, guard: Guard) -> Ring:
     """Write the file anew with one version more; durable before it is used."""
-    whole = (*ring, Version(secrets.token_hex(4), clock.instant(clock.now()), secret))
-    told = [{"id": one.id, "made": one.made, "secret": guard(one.secret).hex()} for one in whole]
+    return _keep(path, (*ring, Version(secrets.token_hex(4), clock.instant(clock.now()), secret)), guard)
+
+
+def keep_last(path: Path, ring: Ring, guard: Guard) -> Ring:
+    """Write the file anew with the current version alone."""
+    return _keep(path, ring[-1:], guard)
+
+
+def _keep(path: Path, ring: Ring, guard: Guard) -> Ring:
+    told = [{"id": one.id, "made": one.made, "secret": guard(one.secret).hex()} for one in ring]
     _write(path, json.dumps({"key": path.stem, "versions": told}, indent=1) + "\n")
-    return whole
+    return ring
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from hashlib import sha256
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from kangyun.base.settings import Settings
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 KINDS = ("seal", "mac", "block", "sign")
+_STALE_SECONDS = 1.0
 
 
 class Guards(Protocol):
@@ -57,24 +59,30 @@ class FileKeys:
         self._algorithm = sealing_algorithm
         self.guards = guards or _FileMode()
         self._rings: dict[Path, tuple[int, ring.Ring]] = {}
+        self._looked: dict[tuple[str, str], tuple[float, ring.Ring]] = {}
+        self._opening: dict[str, ring.Ring] = {}
 
     def seal(self, purpose: str, data: bytes, context: bytes = b"") -> bytes:
         """See KeyStore."""
-        current = self._ring("seal", purpose)[-1]
+        current = self._remembered("seal", purpose)[-1]
         own = bytes.fromhex(current.id), current.secret
         return sealing.seal(self._algorithm, own, data, purpose, context)
 
     def open(self, purpose: str, sealed: bytes, context: bytes = b"") -> bytes:
         """See KeyStore."""
         wanted = sealing.key_id_of(sealed).hex()
-        for version in self._known("seal", purpose):
-            if version.id == wanted:
-                return sealing.opened(version.secret, sealed, purpose, context)
-        raise Unopenable(f"key {wanted} of {purpose} is not in {self.folder}")
+        found = _version(self._opening.get(purpose, ()), wanted)
+        if found is None:
+            # Versions are only ever added, so what is remembered stays true; looking at the file took longer than to open.
+            self._opening[purpose] = self._known("seal", purpose)
+            found = _version(self._opening[purpose], wanted)
+        if found is None:
+            raise Unopenable(f"key {wanted} of {purpose} is not in {self.folder}")
+        return sealing.opened(found.secret, sealed, purpose, context)
 
     def mac(self, purpose: str, data: bytes) -> bytes:
         """See KeyStore."""
-        return hmac.digest(self._ring("mac", purpose)[-1].secret, data, sha256)
+        return hmac.digest(self._remembered("mac", purpose)[-1].secret, data, "sha256")
 
     def block(self, name: str) -> Block:
         """See KeyStore."""
@@ -94,12 +102,29 @@ class FileKeys:
 
     def rotate(self, purpose: str) -> str:
         """See KeyStore; `purpose` is the name of a sealing or a signing key."""
-        if self._path("mac", purpose).exists() or self._path("block", purpose).exists():
-            raise UnsuitableKey(f"{purpose} makes numbers that are looked up; a new key would lose what has them")
         kind = "sign" if purpose.endswith(("-sm2", "-es256")) else "seal"
         if not self._path(kind, purpose).exists():
+            # A keyed hash of the same purpose has a key of its own, which stays.
+            if self._path("mac", purpose).exists() or self._path("block", purpose).exists():
+                raise UnsuitableKey(f"{purpose} makes numbers that are looked up; a new key would lose what has them")
             raise UnsuitableKey(f"there is no key {purpose} yet")
         return self._append(kind, purpose, self._new_secret(kind, purpose))[-1].id
+
+    def current(self, purpose: str, now: datetime) -> tuple[str, float]:
+        """The id of the version that seals new data, and how many seconds old it is; it is made when there is none."""
+        version = self._ring("seal", purpose)[-1]
+        return version.id, (now - datetime.fromisoformat(version.made)).total_seconds()
+
+    def retire(self, purpose: str) -> list[str]:
+        """Remove all versions of a sealing key but the current one, for good; what they sealed opens no more. Their ids."""
+        path = self._path("seal", purpose)
+        with ring.alone(self.folder):
+            versions = self._known("seal", purpose)
+            if not versions:
+                raise UnsuitableKey(f"there is no key {purpose} yet")
+            self._looked.pop(("seal", purpose), None)
+            ring.keep_last(path, versions, self.guards.guard)
+        return [one.id for one in versions[:-1]]
 
     def bring(self, name: str, secret: bytes) -> str:
         """Take a block cipher's key of 16 bytes from outside, before it was first used; returns the version's id."""
@@ -122,6 +147,14 @@ class FileKeys:
 
     def _point(self, algorithm: str, secret: bytes) -> tuple[bytes, bytes]:
         return _point(algorithm, secret)
+
+    def _remembered(self, kind: str, name: str) -> ring.Ring:
+        """As `_ring`, but the file is looked at once a second: that took longer than to seal a resource."""
+        now = time.monotonic()
+        seen = self._looked.get((kind, name))
+        if seen is None or now - seen[0] > _STALE_SECONDS:
+            seen = self._looked[kind, name] = (now, self._ring(kind, name))
+        return seen[1]
 
     def _ring(self, kind: str, name: str) -> ring.Ring:
         return self._known(kind, name) or self._first(kind, name)
@@ -148,6 +181,7 @@ class FileKeys:
             return self._write(kind, name, self._known(kind, name), secret)
 
     def _write(self, kind: str, name: str, versions: ring.Ring, secret: bytes) -> ring.Ring:
+        self._looked.pop((kind, name), None)
         return ring.append(self._path(kind, name), versions, secret, self.guards.guard)
 
     def _path(self, kind: str, name: str) -> Path:
@@ -189,6 +223,10 @@ def open_keys(settings: Settings) -> FileKeys:
         return FileKeys(folder, settings.keys_sealing)
     token = open_token(settings.keys_pkcs11_library, settings.keys_pkcs11_token, settings.keys_pkcs11_pin_file)
     return TokenKeys(folder, settings.keys_sealing, token)
+
+
+def _version(versions: ring.Ring, wanted: str) -> ring.Version | None:
+    return next((one for one in reversed(versions) if one.id == wanted), None)
 
 
 def _algorithm(name: str) -> str:

@@ -7,7 +7,9 @@ ON CONFLICT (reaction) DO UPDATE SET reaction = excluded.reaction
 RETURNING low::text, high::text, after, last;
 
 -- name: save_cursor
-UPDATE reaction_cursor SET low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, after = $4, last = $5 WHERE reaction = $1;
+-- Nobody waits for the disk: what a crash takes back of this is delivered again.
+UPDATE reaction_cursor SET low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, after = $4, last = $5
+WHERE reaction = $1 AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off';
 
 -- name: delivered_below
 SELECT min(pg_snapshot_xmin(low)) FROM reaction_cursor;
@@ -17,6 +19,9 @@ SELECT pg_try_advisory_lock(hashtextextended('reaction/' || $1, 0));
 
 -- name: waiting_residents
 SELECT DISTINCT resident FROM reaction_parked WHERE reaction = $1 AND given_up IS NULL AND resident = ANY($2);
+
+-- name: any_waits
+SELECT EXISTS (SELECT FROM reaction_parked WHERE reaction = $1 AND given_up IS NULL);
 
 -- name: park
 INSERT INTO reaction_parked (reaction, resident, seq, key, type, id, version, method, tries, reason, due)

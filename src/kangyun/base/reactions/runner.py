@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from kangyun.base.errors import Problem
 from kangyun.base.health import Pulse
 from kangyun.base.logs import fault
 from kangyun.base.reactions.model import Change, Cursor, Feed, Reaction
+from kangyun.base.reactions.reader import PAGE, Batch, Reader
 from kangyun.base.wakeup import Listener
 
 log = structlog.get_logger()
@@ -47,11 +49,15 @@ POSITION = Gauge(
     multiprocess_mode="mostrecent",
 )
 
-_PAGE = 500
 _RETRIES_A_ROUND = 50
+# How late it may be written down that changes have passed which a reaction does not listen to: they are only read again.
+_SAVE_SECONDS = 2.0
+# How late that changes were delivered: after an accident they are delivered again, which their keys make harmless.
+_SAVE_DELIVERED_SECONDS = 0.25
 _RESIDENTS_AT_ONCE = 6
-# While requests are being answered: rest this many times as long as the last delivery took, in seconds at most.
-_REST, _LONGEST_REST = 4.0, 0.5
+# While requests are being answered: rest this many times as long as the last delivery took, in seconds at most. Longer
+# rests would make those wait who ask again and again for what follows from their own writes, which costs more.
+_REST, _LONGEST_REST = 1.0, 0.1
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
 # What a handle of the gate offers beside `commit` to write with.
@@ -115,8 +121,9 @@ async def run_feed(
     is cancelled, or the process killed, is delivered again by whoever comes next.
     """
     async with Listener(db.dsn, CHANNEL) as listener, asyncio.TaskGroup() as group:
+        reader = Reader(db, feed, lambda: listener.calls, poll / 2)
         for reaction in reactions:
-            group.create_task(_Runner(db, reaction, feed, open_handle, listener, poll, pulse or Pulse(), crowd).run())
+            group.create_task(_Runner(db, reaction, feed, reader, open_handle, listener, poll, pulse or Pulse(), crowd).run())
 
 
 @dataclass(slots=True)
@@ -126,12 +133,19 @@ class _Runner:
     db: Database
     reaction: Reaction
     feed: Feed
+    reader: Reader
     open_handle: OpenHandle
     listener: Listener
     poll: float
     pulse: Pulse
     crowd: Callable[[], int]
     _seen: int = field(default=0, init=False)
+    _saved: float = field(default=0.0, init=False)
+    _unsaved: Cursor | None = field(default=None, init=False)
+    _retried: float = field(default=0.0, init=False)
+    _later: float = field(default=_SAVE_SECONDS, init=False)
+    # Whether a change of this reaction may be parked; only who leads parks, and looks in each polling interval.
+    _waits: bool = field(default=True, init=False)
 
     async def run(self) -> None:
         while True:
@@ -155,42 +169,48 @@ class _Runner:
         row = await guard.fetchrow(sql.open_cursor, self.reaction.name)
         assert row is not None
         cursor = Cursor(row["low"], row["high"], row["after"], row["last"])
-        while not guard.is_closed():
-            self.pulse.beat()
-            retried = await self._retry()
-            following = await self._advance(cursor)
-            if not retried and (following.after, following.last) == (cursor.after, cursor.last):
-                self._seen = await self.listener.wait(self.poll, self._seen)
-            cursor = following
+        self._unsaved, self._waits = None, True
+        await self.reader.begin()
+        try:
+            while not guard.is_closed():
+                self.pulse.beat()
+                retried = await self._retry()
+                following = await self._advance(cursor)
+                if self._unsaved is not None and time.monotonic() - self._saved > self._later:
+                    await self._save(self._unsaved)
+                if not retried and (following.after, following.last) == (cursor.after, cursor.last):
+                    self._seen = await self.listener.wait(self.poll if self._unsaved is None else min(self.poll, self._later), self._seen)
+                cursor = following
+        finally:
+            if self._unsaved is not None and not guard.is_closed():
+                with suppress(*_AWAY, Problem, asyncpg.PostgresError, TimeoutError):
+                    await self._save(self._unsaved)
 
     async def _advance(self, cursor: Cursor) -> Cursor:
         """Deliver the next page; returns where we stand after it."""
-        async with self.db.connection() as connection:
-            if cursor.after >= cursor.last:
-                cursor = await self._next_batch(connection, cursor)
-            if cursor.after >= cursor.last:
-                return cursor
-            page = await self.feed.page(connection, cursor, _PAGE)
-        await self._deliver_page([change for change in page if self.reaction.hears(change)])
-        moved = replace(cursor, after=page[-1].seq if len(page) == _PAGE else cursor.last)
-        await self._save(moved)
+        if cursor.after >= cursor.last:
+            batch = await self.reader.following(cursor.high)
+            if not batch.page:
+                # Kept in memory only: writing it down would itself make the next snapshot differ, for ever.
+                return replace(cursor, low=batch.low, high=batch.high)
+            cursor, page = _start(batch), batch.page
+        else:
+            async with self.db.connection() as connection:
+                page = await self.feed.page(connection, cursor, PAGE)
+        heard = [change for change in page if self.reaction.hears(change)]
+        await self._deliver_page(heard)
+        moved = replace(cursor, after=page[-1].seq if len(page) == PAGE else cursor.last)
+        self._unsaved = moved
+        if heard:
+            self._later = _SAVE_DELIVERED_SECONDS
         return moved
-
-    async def _next_batch(self, connection: Connection, cursor: Cursor) -> Cursor:
-        snapshot: str = await connection.fetchval(sql.snapshot)
-        if snapshot == cursor.high:
-            return cursor
-        bounds = await self.feed.bounds(connection, cursor.high, snapshot)
-        if bounds is None:
-            # Kept in memory only: writing it down would itself make the next snapshot differ, for ever.
-            return replace(cursor, low=cursor.high, high=snapshot)
-        return Cursor(cursor.high, snapshot, bounds[0] - 1, bounds[1])
 
     async def _save(self, cursor: Cursor) -> None:
         async with self.db.connection() as connection:
             await connection.execute(
                 sql.save_cursor, self.reaction.name, cursor.low, cursor.high, cursor.after, cursor.last,
             )
+        self._saved, self._unsaved, self._later = time.monotonic(), None, _SAVE_SECONDS
         POSITION.labels(self.reaction.name).set(cursor.after)
 
     async def _deliver_page(self, page: Sequence[Change]) -> None:
@@ -199,9 +219,7 @@ class _Runner:
             lines.setdefault(change.resident, []).append(change)
         if not lines:
             return
-        async with self.db.connection() as connection:
-            rows = await connection.fetch(sql.waiting_residents, self.reaction.name, list(lines))
-        waiting = {row["resident"] for row in rows}
+        waiting = await self._waiting(list(lines)) if self._waits else set[int]()
         places = asyncio.Semaphore(1 if self.crowd() else _RESIDENTS_AT_ONCE)
         ended = await asyncio.gather(
             *(self._deliver_line(line, places, r in waiting) for r, line in lines.items()), return_exceptions=True,
@@ -209,6 +227,12 @@ class _Runner:
         for error in ended:
             if error is not None:
                 raise error
+
+    async def _waiting(self, residents: Sequence[int]) -> set[int]:
+        """Those of the residents who have parked changes."""
+        async with self.db.connection() as connection:
+            rows = await connection.fetch(sql.waiting_residents, self.reaction.name, residents)
+        return {row["resident"] for row in rows}
 
     async def _deliver_line(self, line: Sequence[Change], places: asyncio.Semaphore, behind: bool) -> None:
         """Deliver one resident's changes in order; from the first failure on, the rest waits behind it."""
@@ -242,6 +266,7 @@ class _Runner:
         return None
 
     async def _park(self, change: Change, tries: int, reason: str, pause: float) -> None:
+        self._waits = True
         async with self.db.connection() as connection:
             await connection.execute(
                 sql.park, self.reaction.name, change.resident, change.seq, change.key, change.type, change.id,
@@ -249,8 +274,13 @@ class _Runner:
             )
 
     async def _retry(self) -> bool:
+        """Deliver again what failed and is due, once in a polling interval; says whether there was any."""
+        if time.monotonic() - self._retried < self.poll:
+            return False
+        self._retried = time.monotonic()
         async with self.db.connection() as connection:
-            rows = await connection.fetch(sql.due_again, self.reaction.name, _RETRIES_A_ROUND)
+            self._waits = await connection.fetchval(sql.any_waits, self.reaction.name)
+            rows = await connection.fetch(sql.due_again, self.reaction.name, _RETRIES_A_ROUND) if self._waits else []
         for row in rows:
             await self._retry_one(row)
         return bool(rows)
@@ -265,6 +295,11 @@ class _Runner:
             else:
                 pause = self.reaction.pause(row["tries"] + 1)
                 await connection.execute(sql.failed_again, *place, reason, pause, self.reaction.tries)
+
+
+def _start(batch: Batch) -> Cursor:
+    """Where a batch is to be read from."""
+    return Cursor(batch.low, batch.high, batch.page[0].seq - 1, batch.last)
 
 
 async def parked(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 
 from kangyun.base.errors import register
 from kangyun.base.web.completeness import catalogue_problems
-from kangyun.base.web.forms import posted
+from kangyun.base.web.forms import check_own, foreign, posted
 from kangyun.base.web.headers import SecurityHeaders
 from kangyun.base.web.menu import MenuEntry, Shell, shell
 from kangyun.base.web.pages import (
@@ -20,21 +20,22 @@ from kangyun.base.web.pages import (
 )
 from kangyun.base.web.preferences import Negotiation
 from kangyun.base.web.qr import Picture, qr
-from kangyun.base.web.routing import PUBLIC, permission_of, route
-from kangyun.base.web.templates import render
+from kangyun.base.web.redirects import local_path
+from kangyun.base.web.routing import PUBLIC, permission_of, route, socket
+from kangyun.base.web.templates import Login, Other, render
 from kangyun.base.web.texts import translate
 
 register("kangyun.base.web")
 
 __all__ = [
-    "PUBLIC", "MenuEntry", "Picture", "Shell", "catalogue_problems", "error_page", "exception_handlers", "message", "middleware",
-    "new_number", "on_http_exception", "on_problem", "permission_of", "posted", "qr", "render", "route", "routes", "shell",
+    "PUBLIC", "Login", "MenuEntry", "Other", "Picture", "Shell", "catalogue_problems", "check_own", "error_page", "exception_handlers", "foreign", "local_path", "message", "middleware",
+    "new_number", "on_http_exception", "on_problem", "permission_of", "posted", "qr", "render", "route", "routes", "shell", "socket",
     "translate", "wants_page",
 ]
 
 
 def middleware() -> list[Middleware]:
-    """Return the middleware every app with pages needs, in order."""
+    """Return the middleware every app with pages needs, in order; ``SecurityHeaders`` belong around the whole app besides."""
     return [Middleware(SecurityHeaders), Middleware(Negotiation)]
 
 

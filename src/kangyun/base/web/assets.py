@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from kangyun.base.web.places import static_folders
 from kangyun.base.web.subset import subset_for_templates
 
+# No file has a longer name; asking the system for one is an error of its own.
+_LONGEST_NAME = 255
 _FOREVER = "public, max-age=31536000, immutable"
 _TEXTUAL = ("text/", "application/javascript", "image/svg", "application/json", "application/manifest")
 
@@ -42,6 +44,8 @@ def asset(name: str) -> Asset:
 
 
 def _locate(name: str) -> Path:
+    if len(name.encode()) > _LONGEST_NAME:
+        raise FileNotFoundError(name)
     room, _, rest = name.partition("/")
     folders = static_folders()
     candidates = [(folders[""], name)] + ([(folders[room], rest)] if room in folders and rest else [])

@@ -12,7 +12,8 @@ from kangyun.base.web.texts import phrases, text_problems
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ASKED = re.compile(r"""\b_\(\s*(["'])(?P<key>[a-z][\w.-]*)\1(?P<joined>\s*~)?""")
-_FUNCTIONS = {"message", "translate", "MenuEntry", "FieldError", "Unreadable"}
+# Functions that are given a key, and where it stands among their arguments.
+_FUNCTIONS = {name: slice(2) for name in ("message", "translate", "MenuEntry", "FieldError", "Unreadable")} | {"tell": slice(2, 3)}
 
 
 def catalogue_problems() -> list[str]:
@@ -52,7 +53,7 @@ def _asked_in_module(path: Path) -> Iterator[str]:
         return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and _called(node.func) in _FUNCTIONS:
-            arguments = [*node.args[:2], *(keyword.value for keyword in node.keywords)]
+            arguments = [*node.args[_FUNCTIONS[_called(node.func)]], *(keyword.value for keyword in node.keywords if keyword.arg != "permission")]
             yield from (key for argument in arguments if "." in (key := _beginning(argument)))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from starlette.requests import Request
+
+from kangyun.base.web.routing import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,8 @@ class MenuEntry:
     """One place to go to.
 
     ``key`` and ``about`` are text keys (name, and what one finds there, for the start page); ``icon`` is a name of
-    ``static/icons.svg``; lower ``order`` comes first.
+    ``static/icons.svg``; lower ``order`` comes first. ``permission`` is that of the page it leads to; without one everybody
+    may go there.
     """
 
     key: str
@@ -21,6 +24,7 @@ class MenuEntry:
     icon: str
     order: int = 50
     about: str | None = None
+    permission: str | None = None
 
 
 _START = MenuEntry("web.start.title", "/", "home", order=0)
@@ -28,20 +32,42 @@ _START = MenuEntry("web.start.title", "/", "home", order=0)
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What every page shows around its content; the app puts one into ``app.state.shell``."""
+    """What every page shows around its content; the app puts one into ``app.state.shell``.
+
+    ``welcome`` gives the words, in zh and en, with which the start page receives somebody of a role; ``home`` the page that
+    is shown to a role instead of the start page, "/" for none.
+    """
 
     menu: tuple[MenuEntry, ...] = ()
-    search: str | None = None
+    search: MenuEntry | None = None
     region: dict[str, str] = field(default_factory=lambda: {"zh": "云州市", "en": "Yunzhou"})
+    welcome: Callable[[str], Mapping[str, str] | None] = field(default=lambda _role: None)
+    home: Callable[[str], str] = field(default=lambda _role: "/")
 
 
-def shell(entries: Iterable[MenuEntry], *, search: str | None = None, region: dict[str, str] | None = None) -> Shell:
+def shell(
+    entries: Iterable[MenuEntry], *, search: str | None = None, permissions: Mapping[str, str] | None = None,
+    welcome: Callable[[str], Mapping[str, str] | None] | None = None, home: Callable[[str], str] | None = None,
+) -> Shell:
     """Order the menu entries of all rooms into one shell; ``search`` is the page that takes a posted ``q`` from the top bar.
 
-    It is posted because names and numbers of people must not stand in addresses.
+    It is posted because names and numbers of people must not stand in addresses. ``permissions`` are those of all pages by
+    path: an entry is shown to whoever may open its page.
     """
-    ordered = tuple(sorted([_START, *entries], key=lambda entry: (entry.order, entry.path)))
-    return Shell(ordered, search, region) if region else Shell(ordered, search)
+    known = permissions or {}
+    ordered = sorted([_START, *entries], key=lambda entry: (entry.order, entry.path))
+    found = tuple([replace(entry, permission=entry.permission or known.get(entry.path)) for entry in ordered])
+    finding = MenuEntry("shell.search", search, "search", permission=known.get(search)) if search else None
+    made = Shell(found, finding)
+    return replace(made, welcome=welcome or made.welcome, home=home or made.home)
+
+
+def open_to(request: Request, entry: MenuEntry) -> bool:
+    """Whether the caller may open the page of an entry; a request that nobody has let in may open what everybody may."""
+    if entry.permission in {None, PUBLIC}:
+        return True
+    handle = getattr(request.state, "handle", None)
+    return handle is not None and entry.permission is not None and bool(handle.may(entry.permission))
 
 
 def shell_of(request: Request) -> Shell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,31 +15,38 @@ from starlette.routing import BaseRoute
 from kangyun.base import errors
 from kangyun.base.web.assets import asset, asset_url, serve_asset
 from kangyun.base.web.forms import posted
+from kangyun.base.web.menu import shell_of
 from kangyun.base.web.preferences import COOKIES, cookie
+from kangyun.base.web.redirects import local_path
 from kangyun.base.web.routing import PUBLIC, route
 from kangyun.base.web.templates import render
+from kangyun.base.web.texts import translate
 
-_DESIGNED = {400, 401, 403, 404, 405, 409, 412, 503}
+# As --paper and --accent in tokens.css, for the moment before any style sheet is there.
+_PAPER, _TEAL = "#f5f8f8", "#0b7671"
+_DESIGNED = {400, 401, 403, 404, 405, 409, 412, 429, 503}
 
 
 async def set_preferences(request: Request) -> Response:
     """Keep language, theme or text size as chosen, then return to the page the person came from."""
     form = await posted(request)
-    response = RedirectResponse(_own_address(str(form.get("next", "/"))), status_code=303)
+    response = RedirectResponse(local_path(str(form.get("next", "/"))), status_code=303)
     for name, allowed in COOKIES.items():
         if form.get(name) in allowed:
             response.headers.append("set-cookie", cookie(name, str(form[name])))
     return response
 
 
-def _own_address(target: str) -> str:
-    """Keep only a path of this site, so that the form cannot send people elsewhere."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
-
-
 async def start(request: Request) -> Response:
-    """Show the start page: a tile for every place of the menu, and the addresses for machines."""
-    return render(request, "start.html")
+    """Show the start page: a tile for every place that is open to the caller, and to administrators the addresses for machines.
+
+    Who has a home of the own, as residents have, is led there.
+    """
+    handle = getattr(request.state, "handle", None)
+    home = shell_of(request).home(handle.actor.role) if handle is not None else "/"
+    if home != "/":
+        return RedirectResponse(home, status_code=303, headers={"cache-control": "no-store"})
+    return render(request, "start.html", machines=handle is None or handle.may("operations.metrics"))
 
 
 async def offline(request: Request) -> Response:
@@ -46,12 +54,30 @@ async def offline(request: Request) -> Response:
     return render(request, "error.html", kind="offline", number=None, detail=None)
 
 
-async def service_worker(_request: Request) -> Response:
-    """Serve the worker from the root, since a worker's scope is its own folder."""
+async def service_worker(request: Request) -> Response:
+    """Serve the worker from the root, since a worker's scope is its own folder.
+
+    It is the same in every language: a browser that gets another one while a page is on its way may wait for ever.
+    """
+    del request
     body = asset("service-worker.js").body.decode()
     files = ", ".join(f'"{asset_url(name)}"' for name in ("vendor/tabler.min.css", "tokens.css", "shell.css", "components.css", "icons.svg"))
     script = body.replace("/* FILES */", files)
     return Response(script, media_type="text/javascript", headers={"cache-control": "no-cache"})
+
+
+async def manifest(request: Request) -> Response:
+    """Tell a phone how to install us as an app: name in the reader's language, icons, where it begins."""
+    language = request.state.language
+    pictures = (("icon-192.png", "192x192", "any"), ("icon-512.png", "512x512", "any"), ("icon-maskable.png", "512x512", "maskable"))
+    told = {
+        "id": "/", "name": f"{translate(language, 'shell.name')} {shell_of(request).region[language]}", "short_name": translate(language, "shell.name"),
+        "lang": "zh-Hans" if language == "zh" else "en", "start_url": "/", "scope": "/", "display": "standalone",
+        "background_color": _PAPER, "theme_color": _TEAL,
+        "icons": [{"src": asset_url(name), "sizes": size, "type": "image/png", "purpose": purpose} for name, size, purpose in pictures],
+    }
+    headers = {"cache-control": "no-cache", "vary": "cookie, accept-language"}
+    return Response(json.dumps(told, ensure_ascii=False), media_type="application/manifest+json", headers=headers)
 
 
 async def favicon(_request: Request) -> Response:
@@ -79,7 +105,9 @@ async def on_problem(request: Request, problem: Exception) -> Response:
     """Show an expected refusal as a page."""
     refused = problem if isinstance(problem, errors.Problem) else errors.Problem(500)
     detail = " ".join(errors.text(issue, request.state.language) for issue in refused.issues)
-    return error_page(request, refused.status, detail=detail or None)
+    response = error_page(request, refused.status, detail=detail or None)
+    response.headers.update(refused.headers)
+    return response
 
 
 async def on_http_exception(request: Request, problem: Exception) -> Response:
@@ -102,6 +130,7 @@ def routes() -> list[BaseRoute]:
         route("/static/{digest}/{name:path}", serve_asset, permission=PUBLIC),
         route("/preferences", set_preferences, permission=PUBLIC, methods=["POST"]),
         route("/offline", offline, permission=PUBLIC),
+        route("/manifest.webmanifest", manifest, permission=PUBLIC),
         route("/favicon.ico", favicon, permission=PUBLIC),
         route("/service-worker.js", service_worker, permission=PUBLIC),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,12 +16,32 @@ from starlette.responses import HTMLResponse, Response
 
 from kangyun.base.web import display, forms
 from kangyun.base.web.assets import asset_url
-from kangyun.base.web.menu import MenuEntry, Shell, current, shell_of
+from kangyun.base.web.menu import MenuEntry, Shell, current, open_to, shell_of
 from kangyun.base.web.places import template_folders
 from kangyun.base.web.preferences import Preferences, cookie
 from kangyun.base.web.texts import translate
 
 _SMALLEST_ZIPPED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What somebody who is logged in may switch to: `kind` membership or ward, `id` of it, its name, the role in zh and en."""
+
+    kind: str
+    id: str
+    name: str
+    role: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who is logged in, as the frame of every page says it: in which role (zh and en), at which institution ('': none)."""
+
+    name: str
+    role: dict[str, str]
+    institution: str
+    others: tuple[Other, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +52,11 @@ class PageFacts:
     query: str
     preferences: Preferences
     shell: Shell
+    menu: tuple[MenuEntry, ...]
+    search: str | None
     here: MenuEntry | None
-    user: str | None
+    welcome: Mapping[str, str] | None
+    login: Login | None
     csrf: str
 
     def switched(self, language: str) -> str:
@@ -107,16 +131,24 @@ def facts(request: Request, secret: str) -> PageFacts:
     """Gather what the shell shows about this request."""
     around = shell_of(request)
     chosen = getattr(request.state, "preferences", None) or Preferences()
-    actor = getattr(request.state, "actor", None)
+    menu = tuple([entry for entry in around.menu if open_to(request, entry)])
     return PageFacts(
         path=request.url.path,
         query=request.url.query,
         preferences=chosen,
         shell=around,
-        here=current(around.menu, request.url.path),
-        user=getattr(actor, "name", None),
+        menu=menu,
+        search=around.search.path if around.search and open_to(request, around.search) else None,
+        here=current(menu, request.url.path),
+        welcome=_welcome(request, around),
+        login=getattr(request.state, "login", None),
         csrf=forms.token_for(secret),
     )
+
+
+def _welcome(request: Request, around: Shell) -> Mapping[str, str] | None:
+    handle = getattr(request.state, "handle", None)
+    return around.welcome(handle.actor.role) if handle is not None else None
 
 
 def _answer(request: Request, html: str, status: int) -> Response:

@@ -24,7 +24,7 @@ def phrases() -> dict[str, dict[str, Phrase]]:
 
 def _entries() -> Iterator[tuple[str, str, dict[str, Phrase]]]:
     for room, path in page_texts().items():
-        loaded: dict[str, dict[str, Phrase]] = yaml.safe_load(path.read_text("utf-8")) or {}
+        loaded: dict[str, dict[str, Phrase]] = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader) or {}
         for key, entry in loaded.items():
             yield room, key, entry
 

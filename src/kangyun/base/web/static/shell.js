@@ -66,6 +66,8 @@
   shown();
 
   if ("serviceWorker" in navigator && window.isSecureContext) {
+    const language = document.documentElement.lang.split("-")[0];
     window.addEventListener("load", () => navigator.serviceWorker.register("/service-worker.js").catch(() => {}));
+    navigator.serviceWorker.ready.then(({ active }) => active.postMessage(language));
   }
 })();

@@ -117,7 +117,7 @@ async def test_static_files_are_kept_for_a_year_under_their_content() -> None:
         assert (await client.get("/static/outdated/shell.css")).headers["cache-control"] == "no-cache"
 
 
-@pytest.mark.parametrize("name", ["nothing.css", "%2e%2e/templates.py", "clinician/%2e%2e/pages.py", "shell.css%00"])
+@pytest.mark.parametrize("name", ["nothing.css", "%2e%2e/templates.py", "clinician/%2e%2e/pages.py", "shell.css%00", "a" * 300, "病" * 100])
 async def test_static_files_stay_inside_their_folders(name: str) -> None:
     async with client_of(small_app()) as client:
         assert (await client.get(f"/static/x/{name}")).status_code == 404
