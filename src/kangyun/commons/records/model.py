@@ -14,8 +14,10 @@ from functools import cache, lru_cache
 from typing import Any, Literal, Protocol
 
 from kangyun.base import clock
+from kangyun.base.errors import refuse
 from kangyun.base.fhir import definitions
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.keys import Unopenable, vault
 
 Method = Literal["create", "update", "delete"]
 
@@ -76,9 +78,28 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+# What seals the resources that say who somebody is; sealing.py of the decisions says which these are.
+SEALED_FOR = "record-identity"
+# A resource of FHIR begins with its type, a sealed one with this.
+SEALED = '{"sealed":"'
+
+
+def opened(kept: str, name: str) -> str:
+    """The body of a resource from what the database keeps of it; `name` is Type/id.
+
+    Raises Problem 503 when this installation's keys do not open it.
+    """
+    if not kept.startswith(SEALED):
+        return kept
+    try:
+        return vault.opened(SEALED_FOR, kept[len(SEALED) : kept.index('"', len(SEALED))], name)
+    except Unopenable as error:
+        raise refuse(503, "security", "records.unopenable") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One version of a resource as the database holds it; `body` is the resource without id and meta."""
+    """One version of a resource; `kept` is its text in the database, perhaps sealed: the resource without id and meta."""
 
     type: str
     id: str
@@ -86,7 +107,14 @@ class Stored:
     updated: datetime
     deleted: bool
     meta: str | None
-    body: str | None
+    kept: str | None = field(repr=False)
+    resident: int = 0
+    """Key of the Patient whose compartment holds it, else its own; 0 where nobody asked."""
+
+    @property
+    def body(self) -> str | None:
+        """The resource without id and meta, opened."""
+        return None if self.kept is None else opened(self.kept, f"{self.type}/{self.id}")
 
     def json(self) -> bytes:
         """The resource as FHIR JSON; the bytes of the body are what was received."""

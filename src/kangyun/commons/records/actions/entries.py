@@ -10,8 +10,8 @@ from typing import Any
 from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.fhir.validation import validate
-from kangyun.commons.records.decisions import index
-from kangyun.commons.records.model import is_id, key_of, type_code
+from kangyun.commons.records.decisions import index, sealing
+from kangyun.commons.records.model import Stored, is_id, key_of, type_code
 
 # The fields of the SQL type record_entry, in its order (migration 0102).
 Entry = tuple[Any, ...]
@@ -53,7 +53,7 @@ def entry(resource: dict[str, Any], id_: str, updated: datetime, expected: int |
     found = index.extract(resource if resource.get("id") == id_ else {**resource, "id": id_})
     meta, body = serialise(resource)
     return (
-        False, expected, found.resident, found.key, type_code(type_), id_, updated, meta, body,
+        False, expected, found.resident, found.key, type_code(type_), id_, updated, meta, sealing.kept(resource, id_, body),
         _numbers(found.tokens), _lexemes(found.strings), _numbers(found.links), _spans(found.spans),
     )
 
@@ -101,3 +101,9 @@ def _spans(spans: Sequence[tuple[Any, ...]]) -> str | None:
 
 def _or_null(number: int | None) -> int | str:
     return "" if number is None else number
+
+
+def rewritten(stored: Stored, resource: dict[str, Any]) -> Stored:
+    """The same version with other content, as somebody sees it who may not see all."""
+    meta, body = serialise(resource)
+    return replace(stored, meta=meta, kept=body)

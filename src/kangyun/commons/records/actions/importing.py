@@ -16,7 +16,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Issue, Problem
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.actions import entries
-from kangyun.commons.records.model import is_type, new_id
+from kangyun.commons.records.model import is_type, new_id, opened, type_name
 from kangyun.commons.records.queries.reading import sql
 
 CHUNK_BYTES = 1 << 20
@@ -126,7 +126,13 @@ async def _changed(
     """The rows that are new or say something else than what is there."""
     known = await connection.fetch(sql.read_many, [row[3] for row in rows])
     bodies = {(row["key"], row["id"]): row["body"] for row in known if not row["deleted"]}
-    return [row for row in rows if bodies.get((row[3], row[5])) != row[8]]
+    return [row for row in rows if not _same(row, bodies.get((row[3], row[5])))]
+
+
+def _same(row: entries.Entry, kept: str | None) -> bool:
+    """Whether a row says what is there; sealed texts are never the same twice."""
+    name = f"{type_name(row[4])}/{row[5]}"
+    return kept is not None and opened(kept, name) == opened(row[8], name)
 
 
 def _layers(rows: list[entries.Entry]) -> list[list[entries.Entry]]:

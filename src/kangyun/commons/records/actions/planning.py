@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from kangyun.base import clock
-from kangyun.base.database import Connection
+from kangyun.base.database import Connection, plan_by_values
 from kangyun.base.errors import Problem, refuse
 from kangyun.commons.records.actions import entries
 from kangyun.commons.records.model import ANY_VERSION, Stored, Write, hash64, key_of, new_id
@@ -35,7 +35,9 @@ class Plan:
         return f"{self.write.type}/{self.id}"
 
 
-async def plan_all(connection: Connection, writes: Sequence[Write], places: Sequence[str] | None) -> list[Plan]:
+async def plan_all(
+    connection: Connection, writes: Sequence[Write], places: Sequence[str] | None, seen: search.Restriction
+) -> list[Plan]:
     """Plan all writes in their order; a condition does not see what an earlier write deletes.
 
     Raises Problem 412 for conditions, 400 for what makes no sense, each naming its place in the Bundle.
@@ -48,7 +50,7 @@ async def plan_all(connection: Connection, writes: Sequence[Write], places: Sequ
     for number, write in enumerate(writes):
         place = places[number] if places else None
         try:
-            plan = await _plan(connection, write, place, gone)
+            plan = await _plan(connection, write, (place, seen), gone)
         except Problem as problem:
             raise entries.moved(problem, write.type, place) from problem
         if write.method == "delete":
@@ -58,8 +60,9 @@ async def plan_all(connection: Connection, writes: Sequence[Write], places: Sequ
     return plans
 
 
-async def _plan(connection: Connection, write: Write, place: str | None, gone: Gone) -> Plan:
-    match = await the_match(connection, write, gone) if write.condition is not None else None
+async def _plan(connection: Connection, write: Write, of: tuple[str | None, search.Restriction], gone: Gone) -> Plan:
+    place, seen = of
+    match = await the_match(connection, write, gone, seen) if write.condition is not None else None
     if write.method == "create":
         if match:
             return Plan(write, place, match.id, None, known=match)
@@ -94,22 +97,25 @@ async def _pin(connection: Connection, plan: Plan) -> None:
     plan.write = replace(plan.write, if_match=current.version)
 
 
-async def the_match(connection: Connection, write: Write, gone: Gone) -> Stored | None:
+async def the_match(connection: Connection, write: Write, gone: Gone, seen: search.Restriction) -> Stored | None:
     """The one resource that answers the condition, or None; raises Problem 412 for several or an empty condition."""
-    found = await matches(connection, write.type, write.condition or "", gone)
+    found = await matches(connection, write.type, write.condition or "", gone, seen)
     if len(found) > 1:
         raise refuse(412, "multiple-matches", "records.condition-many")
     return found[0] if found else None
 
 
-async def matches(connection: Connection, type_: str, condition: str, gone: Gone) -> list[Stored]:
-    """Up to two resources that answer a condition and are not being deleted."""
+async def matches(
+    connection: Connection, type_: str, condition: str, gone: Gone, seen: search.Restriction
+) -> list[Stored]:
+    """Up to two resources that answer a condition, that the caller may see, and that are not being deleted."""
     pairs = parse_qsl(condition.lstrip("?"), keep_blank_values=True)
     page = [("_count", str(2 + len(gone))), ("_total", "none")]
     query = search.parse(type_, [*pairs, *page], strict=True, now=clock.now())
     if not query.conditions:
         raise refuse(412, "required", "records.condition-empty")
-    rows = (await search.run(connection, query)).rows
+    await plan_by_values(connection)
+    rows = (await search.run(connection, query.restrict(seen))).rows
     return [row for row in rows if (row.type, row.id) not in gone][:2]
 
 

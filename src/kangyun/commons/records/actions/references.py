@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kangyun.commons.records.model import is_type
@@ -17,19 +17,28 @@ _NOT_LINKS = frozenset({
 })
 
 
-def conditional_references(node: Any) -> Iterator[str]:
-    """Every conditional reference in a resource."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name == "reference" and isinstance(value, str):
-                match = _CONDITIONAL.fullmatch(value)
-                if match and is_type(match[1]):
-                    yield value
-            else:
-                yield from conditional_references(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from conditional_references(item)
+def conditional_references(node: Any) -> list[str]:
+    """Every conditional reference in a resource. Called for whatever is written: half a million nodes a minute."""
+    found: list[str] = []
+    # A deletion, and a create whose condition found something, have no resource.
+    _gather(node or (), found)
+    return found
+
+
+def _gather(node: Any, found: list[str]) -> None:
+    for value in node.values() if node.__class__ is dict else node:
+        if value.__class__ is dict:
+            reference = value.get("reference")
+            if reference.__class__ is str and "?" in reference and _is_conditional(reference):
+                found.append(reference)
+            _gather(value, found)
+        elif value.__class__ is list:
+            _gather(value, found)
+
+
+def _is_conditional(reference: str) -> bool:
+    match = _CONDITIONAL.fullmatch(reference)
+    return bool(match and is_type(match[1]))
 
 
 class Links:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from kangyun.base import clock
-from kangyun.base.database import Connection, Database
+from kangyun.base.database import Connection, Database, plan_by_values
 from kangyun.base.reactions.runner import CHANNEL
 from kangyun.base.wakeup import Bell
 from kangyun.commons.records.actions import writing
@@ -26,6 +26,7 @@ class StoreSession:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._searches = False
 
     async def fetch(self, type_: str, id_: str) -> Stored | None:
         """The current version, perhaps a deleted one."""
@@ -45,11 +46,20 @@ class StoreSession:
 
     async def find(self, query: search.Query) -> search.Result:
         """Run a search."""
+        if not self._searches:
+            await plan_by_values(self.connection)
+            self._searches = True
         return await search.run(self.connection, query)
 
-    async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
+    async def seen(self, restriction: search.Restriction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """Of the resources named by (type, id), those that are there and that the restriction lets be seen."""
+        return await search.seen(self.connection, restriction, names)
+
+    async def write(
+        self, writes: Sequence[Write], places: Sequence[str] | None = None, seen: search.Restriction = search.EVERYTHING
+    ) -> list[Written]:
         """Do all writes or none; see `writing.write`."""
-        return await writing.write(self.connection, writes, places)
+        return await writing.write(self.connection, writes, places, seen)
 
 
 # What a caller does inside of a commit's transaction, before its writes; it gives further writes.
@@ -81,8 +91,13 @@ class Store:
 
     async def find(self, query: search.Query) -> search.Result:
         """Run a search."""
-        async with self.database.connection() as connection:
+        async with self.database.connection(by_values=True) as connection:
             return await search.run(connection, query)
+
+    async def seen(self, restriction: search.Restriction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """Of the resources named by (type, id), those that are there and that the restriction lets be seen."""
+        async with self.database.connection() as connection:
+            return await search.seen(connection, restriction, names)
 
     async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
         """Do all writes or none; a single plain create joins the group commit."""

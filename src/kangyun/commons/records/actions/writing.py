@@ -19,6 +19,7 @@ from kangyun.commons.records.actions import entries
 from kangyun.commons.records.actions.planning import Plan, matches, plan_all
 from kangyun.commons.records.actions.references import Links, conditional_references, resolve
 from kangyun.commons.records.model import Stored, Write, Written, new_id
+from kangyun.commons.records.queries import search
 from kangyun.commons.records.queries.reading import sql
 
 MOST_FAULTS = 1000
@@ -26,13 +27,17 @@ MOST_FAULTS = 1000
 _BREATH = 32
 
 
-async def write(connection: Connection, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
+async def write(
+    connection: Connection, writes: Sequence[Write], places: Sequence[str] | None = None, seen: search.Restriction = search.EVERYTHING
+) -> list[Written]:
     """Do all writes or none, inside the caller's transaction; `places` name them in faults, such as `Bundle.entry[3]`.
+
+    Conditions and conditional references find only what `seen` lets the caller see.
 
     Raises Problem: 412 for conditions and versions, 422 for invalid content, 400 for a request that makes no sense.
     """
-    plans = await plan_all(connection, writes, places)
-    await _resolve_references(connection, plans)
+    plans = await plan_all(connection, writes, places, seen)
+    await _resolve_references(connection, plans, seen)
     return await _commit(connection, plans)
 
 
@@ -50,12 +55,12 @@ def prepare(write: Write, updated: datetime, place: str | None = None) -> tuple[
     return row, _written((write.type, id_), 1, updated, 201, row)
 
 
-async def _resolve_references(connection: Connection, plans: Sequence[Plan]) -> None:
+async def _resolve_references(connection: Connection, plans: Sequence[Plan], seen: search.Restriction) -> None:
     names = {plan.write.full_url: plan.name for plan in plans if plan.write.full_url}
     for plan in plans:
         for text in conditional_references(plan.resource):
             if text not in names:
-                names[text] = await _resolve_condition(connection, plan, text)
+                names[text] = await _resolve_condition(connection, plan, text, seen)
     if names:
         links = Links(names)
         for plan in plans:
@@ -63,10 +68,10 @@ async def _resolve_references(connection: Connection, plans: Sequence[Plan]) -> 
                 plan.resource = resolve(plan.resource, links.seen_from(plan.write.full_url))
 
 
-async def _resolve_condition(connection: Connection, plan: Plan, text: str) -> str:
+async def _resolve_condition(connection: Connection, plan: Plan, text: str, seen: search.Restriction) -> str:
     type_, _, condition = text.partition("?")
     try:
-        found = await matches(connection, type_, condition, set())
+        found = await matches(connection, type_, condition, set(), seen)
         if len(found) != 1:
             raise refuse(412, "not-found" if not found else "multiple-matches",
                          "records.reference-many" if found else "records.reference-none", plan.write.type)
@@ -150,4 +155,4 @@ def _outcome(
 def _written(name: tuple[str, str], version: int, updated: datetime, status: int, row: entries.Entry) -> Written:
     type_, id_ = name
     meta, body = row[7], row[8]
-    return Written(type_, id_, version, updated, status, Stored(type_, id_, version, updated, False, meta, body))
+    return Written(type_, id_, version, updated, status, Stored(type_, id_, version, updated, False, meta, body, row[2]))

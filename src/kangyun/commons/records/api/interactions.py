@@ -135,7 +135,7 @@ def chosen(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 def pretty(content: bytes, request: Request) -> bytes:
     """Indent the answer when _pretty=true."""
-    if request.query_params.get("_pretty") == "true":
+    if b"_pretty" in request.scope["query_string"] and request.query_params.get("_pretty") == "true":
         return msgspec.json.format(content, indent=2)
     return content
 

@@ -16,6 +16,7 @@ from kangyun.base.fhir import json as fhir_json
 from kangyun.base.fhir.validation import validate
 from kangyun.commons.records.api import wire
 from kangyun.commons.records.api.interactions import caller, limits, pretty, type_of
+from kangyun.commons.records.decisions.statement import parameters_elsewhere
 from kangyun.commons.records.queries import search
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
@@ -25,9 +26,20 @@ _DEFINITION = "http://hl7.org/fhir/OperationDefinition"
 
 async def metadata(request: Request) -> Response:
     """GET [base]/metadata."""
-    statement = _statement(request.app.state.operations) | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
+    statement: dict[str, Any] = _statement(request.app.state.operations) | {"date": _started(), "url": f"{wire.base_url(request)}/metadata"}
     statement["implementation"] = {"description": "Kangyun 康云", "url": wire.base_url(request)}
+    statement["rest"] = [statement["rest"][0] | {"security": _security(wire.base_url(request).removesuffix("/fhir"))}]
     return wire.json_response(pretty(fhir_json.dumps(statement), request))
+
+
+def _security(root: str) -> dict[str, Any]:
+    """Where apps get their tokens (SMART App Launch, conformance by the CapabilityStatement)."""
+    system = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+    return {
+        "extension": [{"url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+                       "extension": [{"url": name, "valueUri": f"{root}/oauth/{name}"} for name in ("authorize", "token", "introspect", "revoke")]}],
+        "service": [{"coding": [{"system": system, "code": "SMART-on-FHIR"}]}],
+    }
 
 
 @cache
@@ -73,6 +85,10 @@ def _resource(name: str, known: dict[str, Any], operations: tuple[tuple[str, str
         ],
         "operation": _operations(name, operations),
     }
+    elsewhere = parameters_elsewhere(name)
+    if elsewhere is not None:
+        params = [one for one in entry["searchParam"] if one["name"] in elsewhere]
+        entry = {"type": name, "profile": entry["profile"], "interaction": [{"code": "read"}, {"code": "search-type"}], "searchParam": params}
     return {key: value for key, value in entry.items() if value != []}
 
 

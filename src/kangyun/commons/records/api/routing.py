@@ -47,8 +47,13 @@ def routes() -> list[GuardedRoute]:
         ("POST", "/fhir/", bundles.post_bundle, _WRITE),
         ("GET", "/fhir/", searching.search_all, _READ),
     ]
-    return [route(path, _in_json(act), permission=permission, methods=methods.split())
+    return [route(path, _in_json(act), permission=permission, methods=methods.split(), limit=_limit(act))
             for methods, path, act, permission in table]
+
+
+def _limit(act: Endpoint) -> str | None:
+    """What costs more than one row is counted."""
+    return "search" if act.__module__ == searching.__name__ else None
 
 
 def _in_json(act: Endpoint) -> Endpoint:

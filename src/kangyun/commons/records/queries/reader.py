@@ -9,6 +9,7 @@ import asyncpg
 from kangyun.base.database import Database
 from kangyun.base.database.together import Together
 from kangyun.commons.records.model import Stored, key_of
+from kangyun.commons.records.queries import reading
 from kangyun.commons.records.queries.reading import sql
 
 Name = tuple[str, str]
@@ -26,6 +27,10 @@ class Reader:
         return await self._together.ask((type_, id_))
 
     async def _read(self, names: Sequence[Name]) -> list[Stored | None]:
+        if len(names) == 1:
+            # The plan for one key is kept; for an array of keys PostgreSQL makes it anew each time.
+            async with self._database.connection() as connection:
+                return [await reading.read(connection, *names[0])]
         keys = [key_of(*name) for name in names]
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql.read_many, keys)
@@ -36,4 +41,4 @@ class Reader:
 def _stored(name: Name, row: asyncpg.Record | None) -> Stored | None:
     if row is None:
         return None
-    return Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"])
+    return Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"], row["resident"])

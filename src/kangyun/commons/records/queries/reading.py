@@ -35,7 +35,7 @@ async def read_all(connection: Connection, names: Iterable[tuple[str, str]]) -> 
     rows = {(row["key"], row["id"]): row for row in await connection.fetch(sql.read_many, list(keys.values()))}
     found = {name: rows.get((key, name[1])) for name, key in keys.items()}
     return {
-        name: Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"])
+        name: Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"], row["resident"])
         for name, row in found.items() if row is not None
     }
 
@@ -86,7 +86,7 @@ async def _of_one(
 
 def _stored(row: Any) -> Stored:
     return Stored(type_name(row["type"]), row["id"], row["version"], row["updated"], row["deleted"], row["meta"],
-                  row["body"])
+                  row["body"], row["resident"])
 
 
 def _encode(place: list[float]) -> str:

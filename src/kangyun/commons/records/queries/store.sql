@@ -1,11 +1,11 @@
 -- name: read
-SELECT version, updated, deleted, meta, body FROM resource WHERE key = $1 AND id = $2
+SELECT version, updated, deleted, meta, body, resident FROM resource WHERE key = $1 AND id = $2
 
 -- name: read_many
-SELECT key, id, version, updated, deleted, meta, body FROM resource WHERE key = ANY($1::bigint[])
+SELECT key, id, version, updated, deleted, meta, body, resident FROM resource WHERE key = ANY($1::bigint[])
 
 -- name: read_old
-SELECT version, updated, deleted, meta, body FROM history WHERE key = $1 AND id = $2 AND version = $3
+SELECT version, updated, deleted, meta, body, resident FROM history WHERE key = $1 AND id = $2 AND version = $3
 
 -- name: create
 SELECT record_create($1::record_entry[])
@@ -14,10 +14,10 @@ SELECT record_create($1::record_entry[])
 SELECT ordinal, version, existed FROM record_commit($1::record_entry[])
 
 -- name: history_of_one
-SELECT type, id, version, updated, deleted, meta, body, rid FROM (
-    SELECT type, id, version, updated, deleted, meta, body, rid FROM resource WHERE key = $1 AND id = $2
+SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM (
+    SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM resource WHERE key = $1 AND id = $2
     UNION ALL
-    SELECT type, id, version, updated, deleted, meta, body, rid FROM history WHERE key = $1 AND id = $2
+    SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM history WHERE key = $1 AND id = $2
 ) v
 WHERE updated >= $3 AND updated <= $4 AND version < $5
 ORDER BY version DESC LIMIT $6
@@ -27,25 +27,25 @@ SELECT (SELECT count(*) FROM resource WHERE key = $1 AND id = $2 AND updated >= 
      + (SELECT count(*) FROM history WHERE key = $1 AND id = $2 AND updated >= $3)
 
 -- name: history_of_type
-SELECT type, id, version, updated, deleted, meta, body, rid FROM (
-    (SELECT type, id, version, updated, deleted, meta, body, rid FROM resource
+SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM (
+    (SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM resource
      WHERE type = $1 AND updated >= $2 AND (updated, rid, version) < ($3, $4, $5)
      ORDER BY updated DESC, rid DESC, version DESC LIMIT $6)
     UNION ALL
-    (SELECT type, id, version, updated, deleted, meta, body, rid FROM history
+    (SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM history
      WHERE type = $1 AND updated >= $2 AND (updated, rid, version) < ($3, $4, $5)
      ORDER BY updated DESC, rid DESC, version DESC LIMIT $6)
 ) v
 ORDER BY updated DESC, rid DESC, version DESC LIMIT $6
 
 -- name: history_of_all
-SELECT v.type, v.id, v.version, v.updated, v.deleted, v.meta, v.body, v.rid
+SELECT v.type, v.id, v.version, v.updated, v.deleted, v.meta, v.body, v.rid, v.resident
 FROM generate_series(1, 148) t CROSS JOIN LATERAL (
-    (SELECT type, id, version, updated, deleted, meta, body, rid FROM resource
+    (SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM resource
      WHERE type = t AND updated >= $1 AND (updated, rid, version) < ($2, $3, $4)
      ORDER BY updated DESC, rid DESC, version DESC LIMIT $5)
     UNION ALL
-    (SELECT type, id, version, updated, deleted, meta, body, rid FROM history
+    (SELECT type, id, version, updated, deleted, meta, body, rid, resident FROM history
      WHERE type = t AND updated >= $1 AND (updated, rid, version) < ($2, $3, $4)
      ORDER BY updated DESC, rid DESC, version DESC LIMIT $5)
 ) v

@@ -5,9 +5,9 @@ from datetime import tzinfo
 
 from kangyun.commons.records.decisions.index import dates, references
 from kangyun.commons.records.decisions.index.entries import IndexEntries
-from kangyun.commons.records.decisions.index.extraction import extract
+from kangyun.commons.records.decisions.index.extraction import extract, settle_labels
 
-__all__ = ["IndexEntries", "extract", "settle"]
+__all__ = ["IndexEntries", "extract", "settle", "settle_labels"]
 
 
 def settle(zone: tzinfo, bases: Sequence[str]) -> None:

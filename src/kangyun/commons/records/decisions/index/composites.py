@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from kangyun.commons.records.decisions.index import references, spans, tokens
 from kangyun.commons.records.decisions.index.entries import Collected
 from kangyun.commons.records.decisions.index.parameters import SPANNED, Pairing, Part, relative
+from kangyun.commons.records.decisions.index.paths import Path
 from kangyun.commons.records.decisions.index.slots import Slot
 from kangyun.commons.records.decisions.index.tree import Collector, values
 from kangyun.commons.records.model import hash64
@@ -32,22 +34,22 @@ def collector(pairing: Pairing, slot: Slot) -> Collector:
 
 
 def _tokens(pairing: Pairing, slot: Slot) -> Collector:
-    seed, parts, base = slot.seed, pairing.parts, pairing
+    seed, parts = slot.seed, [_places(part, pairing) for part in pairing.parts]
 
     def collect(item: Any, out: Collected) -> None:
-        found = [list(_texts(part, base, item, out)) for part in parts]
+        found = [list(_texts(places, item, out)) for places in parts]
         out.tokens += [hash64(SEPARATOR.join(pair)) ^ seed for pair in product(*found)]
 
     return collect
 
 
 def _span(pairing: Pairing, slot: Slot) -> Collector:
-    seed, (first, second), base = slot.seed, pairing.parts, pairing
+    seed, (first, second) = slot.seed, (_places(part, pairing) for part in pairing.parts)
 
     def collect(item: Any, out: Collected) -> None:
-        measured = list(_measured(second, base, item, out))
+        measured = list(_measured(second, item, out))
         if measured:
-            for text in firsts(base, _texts(first, base, item, out)):
+            for text in firsts(pairing, _texts(first, item, out)):
                 out.spans += [(seed ^ hash64(text), *values) for values in measured]
 
     return collect
@@ -60,35 +62,49 @@ def firsts(pairing: Pairing, texts: Iterable[str]) -> set[str]:
 
 def _window(pairing: Pairing, slot: Slot) -> Collector:
     """Two numbers of one base item share a span: the first is its lo, the second its hi."""
-    seed, (first, second, third), base = slot.seed, pairing.parts, pairing
+    seed, (first, second, third) = slot.seed, (_places(part, pairing) for part in pairing.parts)
 
     def collect(item: Any, out: Collected) -> None:
-        lows = [found[0] for found in _measured(second, base, item, out)]
-        highs = [found[0] for found in _measured(third, base, item, out)]
-        for text, low, high in product(_texts(first, base, item, out), lows, highs):
+        lows = [found[0] for found in _measured(second, item, out)]
+        highs = [found[0] for found in _measured(third, item, out)]
+        for text, low, high in product(_texts(first, item, out), lows, highs):
             out.spans.append((seed ^ hash64(text), low, high, None, None, None))
 
     return collect
 
 
-def _texts(part: Part, pairing: Pairing, item: Any, out: Collected) -> Iterator[str]:
-    for use in part.uses:
-        for value in _values(use.slot, pairing, item, out):
-            if part.kind == "reference":
-                yield from references.texts(use.slot.type, value)
-            else:
-                yield from tokens.texts(use.slot.type, value)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a component's values stand: below an item of the base, or (`outside`) elsewhere in the resource (%resource)."""
+
+    kind: str
+    type: str
+    path: Path
+    outside: bool
+
+    def values(self, item: Any, out: Collected) -> list[Any]:
+        return values(self.path, out.resource if self.outside else item)
 
 
-def _measured(part: Part, pairing: Pairing, item: Any, out: Collected) -> Iterator[spans.Measured]:
-    for use in part.uses:
-        read = spans.reader(part.kind, use.slot.type)
-        for value in _values(use.slot, pairing, item, out):
-            yield from read(value)
+def _places(part: Part, pairing: Pairing) -> tuple[_Place, ...]:
+    return tuple(_place(part.kind, use.slot, pairing.base) for use in part.uses)
 
 
-def _values(slot: Slot, pairing: Pairing, item: Any, out: Collected) -> list[Any]:
-    steps = pairing.base.steps
-    if slot.path.steps[: len(steps)] == steps:
-        return values(relative(slot, pairing.base), item)
-    return values(slot.path, out.resource)  # %resource: the component stands outside the base
+def _place(kind: str, slot: Slot, base: Path) -> _Place:
+    outside = slot.path.steps[: len(base.steps)] != base.steps
+    return _Place(kind, slot.type, slot.path if outside else relative(slot, base), outside)
+
+
+def _texts(places: tuple[_Place, ...], item: Any, out: Collected) -> Iterator[str]:
+    for place in places:
+        for value in place.values(item, out):
+            yield from (references if place.kind == "reference" else tokens).texts(place.type, value)
+
+
+def _measured(places: tuple[_Place, ...], item: Any, out: Collected) -> Iterator[spans.Measured]:
+    for place in places:
+        found = place.values(item, out)
+        if found:
+            read = spans.reader(place.kind, place.type)
+            for value in found:
+                yield from read(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,13 @@ COMPARTMENT = hash64("Resource.compartment")
 _MOST_TEXT = 700_000
 _MOST_ENTRIES = 200_000
 
+_labels: list[Callable[[dict[str, Any]], Iterable[int]]] = []
+
+
+def settle_labels(labels: Callable[[dict[str, Any]], Iterable[int]]) -> None:
+    """Let a higher room add tokens of its own to every resource; no search parameter finds by them."""
+    _labels[:] = [labels]
+
 
 def extract(resource: dict[str, Any]) -> IndexEntries:
     """The index entries of a valid resource with an id.
@@ -36,6 +44,8 @@ def extract(resource: dict[str, Any]) -> IndexEntries:
     key = hash64(f"{type_name}/{resource['id']}")
     residents = [key, *out.residents] if type_name == "Patient" else out.residents
     out.tokens += [resident ^ COMPARTMENT for resident in residents]
+    for labels in _labels:
+        out.tokens += labels(resource)
     _check_size(out)
     spans_marked = mark(out.spans) if out.spans else []
     return IndexEntries(
@@ -121,3 +131,8 @@ def _compartment(type_name: str) -> frozenset[str]:
     """Names of reference slots that put a resource of this type into a resident's compartment."""
     codes = definitions.load().compartment_patient.get(type_name, ())
     return frozenset(use.slot.name for code in codes for use in parameters(type_name)[code].uses)
+
+
+def reference_elements(type_name: str) -> frozenset[str]:
+    """Names of the elements of a type whose references are found by a token, such as Task.owner."""
+    return frozenset(slot.name for slot in slots_of(type_name).values() if slot.kind == "reference")

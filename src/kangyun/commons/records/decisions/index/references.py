@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from kangyun.commons.records.decisions.index import blind
 from kangyun.commons.records.decisions.index.entries import Collected
 from kangyun.commons.records.decisions.index.slots import Slot, seed_of
 from kangyun.commons.records.decisions.index.tokens import IDENTIFIER, PRESENT
@@ -81,7 +82,7 @@ def _add_identifier(identifier: Json, seed: int, out: Collected) -> None:
     if system:
         out.tokens.append(hash64(system + "|") ^ seed)
     if value:
-        out.tokens += (hash64(value) ^ seed, hash64(f"{system or ''}|{value}") ^ seed)
+        out.tokens += (blind.number(value) ^ seed, blind.number(f"{system or ''}|{value}") ^ seed)
 
 
 def _canonical(slot: Slot) -> Collector:

@@ -25,6 +25,8 @@ LEAVES: dict[str, frozenset[str]] = {
 PRIMITIVE_TOKENS = frozenset({"boolean", "code", "id", "string", "uri"})
 # Parts of a name are searched from any Chinese character and by their sound.
 NAME_PARTS = ("family", "given", "text", "prefix", "suffix")
+# Types with addresses of people.
+PEOPLE = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner"})
 ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "country")
 
 
@@ -43,6 +45,16 @@ class Slot:
     seed: int
     letters: str
     style: str = "plain"
+
+    @property
+    def telling(self) -> bool:
+        """Whether its values tell who somebody is, so that the index knows them by keyed hashes alone."""
+        return self.type in {"Identifier", "ContactPoint"} or self.veiled
+
+    @property
+    def veiled(self) -> bool:
+        """Whether it is somebody's address; an institution's is public."""
+        return self.style == "address" and self.name.partition(".")[0] in PEOPLE
 
     @property
     def valueset(self) -> str | None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from kangyun.base.text import fold, has_chinese, initials, is_chinese, person_syllables, syllables
+from kangyun.commons.records.decisions.index import blind
 from kangyun.commons.records.decisions.index.entries import Collected
 from kangyun.commons.records.decisions.index.slots import Slot
 from kangyun.commons.records.decisions.index.tokens import LEXEME_LENGTH, PRESENT
@@ -31,12 +32,25 @@ def collector(slot: Slot) -> Collector:
     """The collector of one string element."""
     if slot.style == "plain":
         return _plain(slot)
+    if slot.veiled:
+        return _veiled(slot)
     seed, present, letters, style = slot.seed, PRESENT ^ slot.seed, slot.letters, slot.style
     family = slot.name.endswith((".family", ".text"))
 
     def collect(value: str, out: Collected) -> None:
         out.tokens += (hash64(value) ^ seed, present)
         out.strings += lexemes(letters, style, value, family=family)
+
+    return collect
+
+
+def _veiled(slot: Slot) -> Collector:
+    """Somebody's address: found by its beginning, readable only with the key."""
+    seed, present, letters, style = slot.seed, PRESENT ^ slot.seed, slot.letters, slot.style
+
+    def collect(value: str, out: Collected) -> None:
+        out.tokens += (blind.number(value) ^ seed, present)
+        out.strings += [blind.veiled(one) for one in lexemes(letters, style, value, family=False)]
 
     return collect
 

@@ -1,7 +1,8 @@
 """Collectors of token and uri parameters.
 
 A value is stored under each text by which it may be asked: `code`, `system|code` (or `|code` without a system), and
-`system|` for any code of the system. The empty text stands for "there is a value" and answers :missing.
+`system|` for any code of the system. The empty text stands for "there is a value" and answers :missing. Values of
+identifiers and contact points tell who somebody is and stand under keyed numbers (`blind`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from kangyun.base.text import fold
+from kangyun.commons.records.decisions.index import blind
 from kangyun.commons.records.decisions.index.entries import Collected
 from kangyun.commons.records.decisions.index.slots import PRIMITIVE_TOKENS, Slot, letters_of, seed_of
 from kangyun.commons.records.decisions.index.tree import Collector
@@ -94,7 +96,7 @@ def _identifier(slot: Slot) -> Collector:
         if system:
             out.tokens.append(hash64(system + "|") ^ seed)
         if value:
-            out.tokens += (hash64(value) ^ seed, hash64(f"{system or ''}|{value}") ^ seed)
+            out.tokens += (blind.number(value) ^ seed, blind.number(f"{system or ''}|{value}") ^ seed)
         kind = identifier.get("type")
         if kind:
             _add_identifier_type(kind, value, typed, letters, out)
@@ -105,7 +107,7 @@ def _identifier(slot: Slot) -> Collector:
 def _add_identifier_type(kind: Json, value: str | None, typed: int, letters: str, out: Collected) -> None:
     for coding in kind.get("coding", ()):
         if value:
-            out.tokens.append(hash64(f"{coding.get('system', '')}|{coding.get('code', '')}|{value}") ^ typed)
+            out.tokens.append(blind.number(f"{coding.get('system', '')}|{coding.get('code', '')}|{value}") ^ typed)
     if kind.get("text"):
         out.strings.append(f"{letters}:{fold(kind['text'])[:LEXEME_LENGTH]}")
 
@@ -120,7 +122,7 @@ def _contact(slot: Slot) -> Collector:
             out.tokens.append(hash64(system + "|") ^ seed)
         if value:
             text = contact_text(value)
-            out.tokens += (hash64(text) ^ seed, hash64(f"{system or ''}|{text}") ^ seed)
+            out.tokens += (blind.number(text) ^ seed, blind.number(f"{system or ''}|{text}") ^ seed)
 
     return collect
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from kangyun.commons.records.decisions.index.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,14 @@ class Contains:
     """A lexeme with one of the heads (`abcd:`) has `needle` anywhere behind it."""
 
     heads: tuple[str, ...]
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A sealed text at one of the paths has `needle` anywhere; only the opened resource can tell."""
+
+    paths: tuple[Path, ...]
     needle: str
 
 
@@ -132,9 +142,17 @@ class Reverse:
     inner: Condition
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A condition of a higher room in SQL: `{r}` stands for the resource's row, `{0}`, `{1}` ... for `values`, each with its SQL type."""
+
+    text: str
+    values: tuple[tuple[Any, str], ...] = ()
+
+
 Condition: TypeAlias = (
     Nothing | All | AnyOf | Not | HasToken | HasLexeme | Contains | HasSpan | SpanExists | HasKey | Updated | IsType
-    | Chain | Reverse
+    | Chain | Reverse | Given | Inside
 )  # fmt: skip
 
 

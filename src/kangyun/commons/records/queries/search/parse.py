@@ -10,6 +10,7 @@ from kangyun.commons.records.decisions.index.extraction import COMPARTMENT
 from kangyun.commons.records.decisions.index.parameters import Parameter
 from kangyun.commons.records.decisions.index.paths import Path
 from kangyun.commons.records.decisions.index.slots import NAME_PARTS
+from kangyun.commons.records.decisions.sealing import IDENTITY
 from kangyun.commons.records.model import is_type
 from kangyun.commons.records.queries.search.conditions import Condition, HasToken
 from kangyun.commons.records.queries.search.filters import Reader, UnknownParameterError, find
@@ -134,6 +135,9 @@ def _sort_values(parameter: Parameter) -> tuple[str, tuple[int | str, ...]]:
     if parameter.code == "_id":
         return "id", ()
     slots = [use.slot for use in parameter.uses]
+    if any(slot.telling for slot in slots) and parameter.type in IDENTITY:
+        # What is sealed has no order that a statement could see.
+        raise bad_modifier("_sort", parameter.code)
     match parameter.kind:
         case "date" | "number" | "quantity":
             return "span", tuple(dict.fromkeys(slot.seed for slot in slots))

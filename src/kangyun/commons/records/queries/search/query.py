@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TypeVar
 
 from kangyun.base.fhir import definitions
 from kangyun.commons.records.decisions.index.extraction import COMPARTMENT
@@ -19,8 +18,6 @@ from kangyun.commons.records.queries.search.conditions import (
     all_of,
     any_of,
 )
-
-_T = TypeVar("_T", int, str)
 
 MOST_ROWS = 1000
 DEFAULT_ROWS = 20
@@ -53,48 +50,44 @@ def compartment_types() -> frozenset[str]:
     return frozenset(definitions.load().compartment_patient) | {"Patient"}
 
 
+def compartment(residents: Iterable[int]) -> Condition:
+    """It is in the compartment of one of the residents, who are named by the keys of their Patients."""
+    tokens = tuple(resident ^ COMPARTMENT for resident in residents)
+    return HasToken(tokens, rare=True) if tokens else Nothing()
+
+
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What the gate lets a caller see: only residents' resources of these residents, only these types; None: all.
+    """What the gate lets a caller see: for each type the condition that its resources must fulfil; None: everything.
 
-    Resources of types outside the Patient compartment (Organization, Practitioner, ...) belong to nobody and are
-    limited by type alone. It holds for matches, for included resources and inside chains.
+    A type that is not named is not seen. It holds for matches, for included resources and inside chains.
     """
 
-    residents: frozenset[int] | None = None
-    types: frozenset[str] | None = None
+    by_type: Mapping[str, Condition] | None = None
 
     def condition(self, type_name: str | None) -> Condition:
         """What a resource of the type (None: of any type) must fulfil."""
-        if type_name is None:
-            return self._any_type()
-        if self.types is not None and type_name not in self.types:
-            return Nothing()
-        if self.residents is not None and type_name in compartment_types():
-            return self.compartment()
-        return All(())
-
-    def compartment(self) -> Condition:
-        """It is in the compartment of one of the residents."""
-        tokens = tuple(resident ^ COMPARTMENT for resident in self.residents or ())
-        return HasToken(tokens) if tokens else Nothing()
+        if self.by_type is None:
+            return All(())
+        return self._any_type() if type_name is None else self.by_type.get(type_name, Nothing())
 
     def _any_type(self) -> Condition:
-        allowed = self.types if self.types is not None else definitions.load().resources
-        if self.residents is None:
-            return All(()) if self.types is None else IsType(tuple(sorted(allowed)))
-        own, others = allowed & compartment_types(), allowed - compartment_types()
-        return any_of([all_of([IsType(tuple(sorted(own))), self.compartment()]), IsType(tuple(sorted(others)))])
-
-    def narrowed(self, residents: Collection[int] | None, types: Collection[str] | None) -> Restriction:
-        """Both restrictions together."""
-        return Restriction(_both(self.residents, residents), _both(self.types, types))
+        groups: dict[int, tuple[Condition, list[str]]] = {}
+        for type_name, condition in sorted((self.by_type or {}).items()):
+            groups.setdefault(id(condition), (condition, []))[1].append(type_name)
+        return any_of(all_of([IsType(tuple(names)), condition]) for condition, names in groups.values())
 
 
-def _both(one: frozenset[_T] | None, other: Collection[_T] | None) -> frozenset[_T] | None:
-    if one is None or other is None:
-        return frozenset(other) if one is None and other is not None else one
-    return one & frozenset(other)
+EVERYTHING = Restriction()
+
+
+def narrowest(restrictions: Sequence[Restriction]) -> Restriction:
+    """What all of them let be seen."""
+    bound = [restriction.by_type for restriction in restrictions if restriction.by_type is not None]
+    if len(bound) < 2:
+        return Restriction(bound[0]) if bound else EVERYTHING
+    common = set(bound[0]).intersection(*bound[1:])
+    return Restriction({type_: all_of([one[type_] for one in bound]) for type_ in common})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +110,9 @@ class Query:
         """The one type that is searched, None when there are several."""
         return self.types[0] if len(self.types) == 1 else None
 
-    def restrict(
-        self,
-        *,
-        residents: Collection[int] | None = None,
-        types: Collection[str] | None = None,
-        tokens: Collection[int] | None = None,
-    ) -> Query:
-        """The same search that sees less.
-
-        `residents` and `types` also bind chains and included resources; of `tokens` a match must have at least one.
-        """
-        more = (HasToken(tuple(tokens)) if tokens else Nothing(),) if tokens is not None else ()
-        return replace(
-            self, conditions=(*self.conditions, *more), restriction=self.restriction.narrowed(residents, types)
-        )
+    def restrict(self, restriction: Restriction, more: Sequence[Condition] = ()) -> Query:
+        """The same search that sees less; `more` binds the matches only."""
+        return replace(self, conditions=(*self.conditions, *more), restriction=restriction)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from kangyun.commons.records.queries.search.conditions import All, Condition, Ha
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.includes import included
 from kangyun.commons.records.queries.search.query import Query, Result
+from kangyun.commons.records.queries.search.sifting import has_hidden, sift
 from kangyun.commons.records.queries.search.sorting import key_count, page, place_of
 from kangyun.commons.records.queries.search.sql import Statement
 
@@ -34,7 +35,7 @@ async def run(connection: Connection, query: Query) -> Result:
     found = await included(connection, query, shown) if query.includes else []
     total = await _total(connection, query, None if more or place else len(rows))
     next_page = _next(query, shown[-1]) if more and shown else None
-    return Result([_stored(row) for row in shown], [_stored(row) for row in found], total, next_page, list(query.ignored))
+    return Result([stored_of(row) for row in shown], [stored_of(row) for row in found], total, next_page, list(query.ignored))
 
 
 async def _place(connection: Connection, query: Query) -> Place | None:
@@ -47,6 +48,8 @@ async def _place(connection: Connection, query: Query) -> Place | None:
 async def _rows(connection: Connection, query: Query, place: Place | None) -> list[Any]:
     if query.count == 0:
         return []
+    if has_hidden(query):
+        return await sift(connection, query, place)
     statement = Statement(query.restriction)
     text = page(query, statement, place, query.count + 1)
     return await connection.fetch(text, *statement.values)
@@ -57,9 +60,10 @@ def _next(query: Query, row: Any) -> list[tuple[str, str]]:
     return [*query.params, ("_cursor", sealed)]
 
 
-def _stored(row: Any) -> Stored:
+def stored_of(row: Any) -> Stored:
+    """The stored version in a row of COLUMNS."""
     return Stored(
-        type_name(row["type"]), row["id"], row["version"], row["updated"], row["deleted"], row["meta"], row["body"]
+        type_name(row["type"]), row["id"], row["version"], row["updated"], row["deleted"], row["meta"], row["body"], row["resident"]
     )
 
 
@@ -67,11 +71,13 @@ async def _total(connection: Connection, query: Query, known: int | None) -> int
     """The exact total when it is known, asked for, or cheap; an estimate when asked for that."""
     if query.total == "none":
         return None
+    if has_hidden(query):
+        return known
     if query.count == 0 or query.total == "accurate":
         return known if known is not None and query.count else await _count(connection, query, None)
     if known is not None:
         return known
-    if query.total == "estimate":
+    if query.total == "estimate" and query.restriction.by_type is None:
         return await _estimate(connection, query)
     if query.cursor is None and _cheap(query.conditions):
         found = await _count(connection, query, CHEAP_TOTAL + 1)

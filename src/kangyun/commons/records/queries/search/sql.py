@@ -11,10 +11,12 @@ from kangyun.commons.records.queries.search.conditions import (
     Chain,
     Condition,
     Contains,
+    Given,
     HasKey,
     HasLexeme,
     HasSpan,
     HasToken,
+    Inside,
     IsType,
     Not,
     Nothing,
@@ -24,8 +26,9 @@ from kangyun.commons.records.queries.search.conditions import (
     Updated,
 )
 from kangyun.commons.records.queries.search.query import Restriction
+from kangyun.commons.records.queries.search.refusals import too_costly
 
-COLUMNS = "r.rid, r.type, r.id, r.version, r.updated, r.deleted, r.meta, r.body"
+COLUMNS = "r.rid, r.type, r.id, r.version, r.updated, r.deleted, r.meta, r.body, r.resident"
 
 # low and high are the first and last point of the search value, both inclusive (R4 search, 3.1.1.4.6).
 _SPAN_TESTS = {
@@ -128,6 +131,9 @@ class Statement:
                 return f"{alias}.strings @@ {self.add(query, 'text')}::tsquery"
             case Contains():
                 return self._contains(alias, condition)
+            case Inside():
+                # In a chain, behind :not or beside another alternative there is no row to open.
+                raise too_costly("contains")
             case HasSpan(groups):
                 return self._spans(alias, groups)
             case SpanExists(params):
@@ -142,6 +148,8 @@ class Statement:
                 return self._chain(alias, condition)
             case Reverse():
                 return self._reverse(alias, condition)
+            case Given(text, values):
+                return text.format(*(self.add(value, cast) for value, cast in values), r=alias)
 
     def _tokens(self, alias: str, tokens: tuple[int, ...]) -> str:
         if len(tokens) == 1:

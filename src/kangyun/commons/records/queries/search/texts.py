@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kangyun.base.text import fold, is_chinese, person_syllables, sound
+from kangyun.commons.records.decisions.index import blind
 from kangyun.commons.records.decisions.index.parameters import Parameter
 from kangyun.commons.records.decisions.index.slots import Slot, letters_of
 from kangyun.commons.records.decisions.index.strings import squeeze
 from kangyun.commons.records.decisions.index.tokens import LEXEME_LENGTH, TEXT
 from kangyun.commons.records.model import hash64
-from kangyun.commons.records.queries.search.conditions import Condition, Contains, HasLexeme, HasToken, any_of
+from kangyun.commons.records.queries.search.conditions import (
+    Condition,
+    Contains,
+    HasLexeme,
+    HasToken,
+    Inside,
+    any_of,
+)
 from kangyun.commons.records.queries.search.refusals import bad_modifier, bad_value, too_long
 from kangyun.commons.records.queries.search.syntax import unescape
 from kangyun.commons.records.queries.search.tokens import web_address
@@ -18,8 +26,13 @@ from kangyun.commons.records.queries.search.tokens import web_address
 
 def starts(parameter: Parameter, name: str, text: str) -> Condition:
     """The text begins so, case and accents aside; in names at any Chinese character, or by pinyin or initials."""
-    heads = [head for use in parameter.uses for head in _heads(use.slot, _needle(name, text), unescape(text))]
+    heads = [head for use in parameter.uses for head in _known(use.slot, _heads(use.slot, _needle(name, text), unescape(text)))]
     return prefixes(heads)
+
+
+def _known(slot: Slot, heads: Iterator[str]) -> Iterator[str]:
+    """The heads as the index has them."""
+    return (known for head in heads for known in blind.both(head)) if slot.veiled else heads
 
 
 def _heads(slot: Slot, needle: str, typed: str) -> Iterator[str]:
@@ -47,9 +60,12 @@ def phonetic(parameter: Parameter, name: str, text: str) -> Condition:
 def contains(parameter: Parameter, name: str, text: str) -> Condition:
     """The text has the needle anywhere, case and accents aside."""
     plain = tuple(f"{use.slot.letters}:" for use in parameter.uses if use.slot.style == "plain")
-    tailed = [use.slot for use in parameter.uses if use.slot.style != "plain"]
+    tailed = [use.slot for use in parameter.uses if use.slot.style != "plain" and not use.slot.veiled]
+    veiled = tuple(use.slot.path for use in parameter.uses if use.slot.veiled)
     needle = _needle(name, text)
     parts: list[Condition] = [Contains(plain, needle)] if plain else []
+    if veiled:
+        parts.append(Inside(veiled, squeeze(needle)))
     if tailed:
         parts.append(_contains_tailed(tailed, squeeze(needle)))
     return any_of(parts)
@@ -64,8 +80,9 @@ def _contains_tailed(slots: list[Slot], needle: str) -> Condition:
 
 def exact(parameter: Parameter, text: str) -> Condition:
     """The same text, sign for sign."""
-    number = hash64(unescape(text))
-    return HasToken(tuple(dict.fromkeys(number ^ use.slot.seed for use in parameter.uses)))
+    value = unescape(text)
+    found = [(use.slot, number) for use in parameter.uses for number in (blind.numbers(value) if use.slot.telling else (hash64(value),))]
+    return HasToken(tuple(dict.fromkeys(number ^ slot.seed for slot, number in found)))
 
 
 def of_token(parameter: Parameter, name: str, text: str) -> Condition:

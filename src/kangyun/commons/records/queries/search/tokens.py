@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from kangyun.base.fhir import definitions
+from kangyun.commons.records.decisions.index import blind
 from kangyun.commons.records.decisions.index.parameters import Parameter
 from kangyun.commons.records.decisions.index.references import literal
 from kangyun.commons.records.decisions.index.slots import PRIMITIVE_TOKENS, Slot, Use, seed_of, systems_of
@@ -33,7 +34,13 @@ def token(parameter: Parameter, name: str, text: str) -> Condition:
     """One value of a token parameter."""
     if all(use.slot.type == "boolean" for use in parameter.uses) and text.rpartition("|")[2] not in {"true", "false"}:
         raise bad_value(name)
-    return tokens(hash64(t) ^ use.slot.seed for use in parameter.uses for t in texts(use, name, text))
+    return tokens(number ^ use.slot.seed for use in parameter.uses for t in texts(use, name, text) for number in _numbers(use.slot, text, t))
+
+
+def _numbers(slot: Slot, asked: str, text: str) -> tuple[int, ...]:
+    """Under which numbers a text may stand: a value that tells who somebody is under its keyed one, a mere system under its own."""
+    system_only = asked.endswith("|") and not asked.endswith("\\|")
+    return blind.numbers(text) if slot.telling and not system_only else (hash64(text),)
 
 
 def texts(use: Use, name: str, text: str) -> list[str]:
@@ -75,8 +82,8 @@ def of_type(parameter: Parameter, name: str, text: str) -> Condition:
         raise bad_modifier(name, "of-type")
     if len(parts) != 3 or not all(parts):
         raise bad_value(name)
-    number = hash64("|".join(parts))
-    return tokens(number ^ seed_of(slot.name + OF_TYPE) for slot in slots)
+    found = blind.numbers("|".join(parts))
+    return tokens(number ^ seed_of(slot.name + OF_TYPE) for slot in slots for number in found)
 
 
 def in_value_set(parameter: Parameter, name: str, text: str) -> Condition:
@@ -148,7 +155,9 @@ def logical(parameter: Parameter, name: str, text: str) -> Condition:
     if len(parts) > 2 or not any(parts):
         raise bad_value(name)
     slots = [use.slot for use in parameter.uses if use.slot.type == "Reference"]
-    return tokens(hash64("|".join(parts)) ^ seed_of(slot.name + IDENTIFIER) for slot in slots)
+    system_only = len(parts) == 2 and not parts[1]
+    found = (hash64("|".join(parts)),) if system_only else blind.numbers("|".join(parts))
+    return tokens(number ^ seed_of(slot.name + IDENTIFIER) for slot in slots for number in found)
 
 
 def uri(parameter: Parameter, text: str) -> Condition:

@@ -1,0 +1,26 @@
+"""Which of some resources a caller may see, and what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kangyun.base.database import Connection
+from kangyun.commons.records.model import Stored, key_of
+from kangyun.commons.records.queries.search.conditions import HasKey
+from kangyun.commons.records.queries.search.query import Restriction
+from kangyun.commons.records.queries.search.run import stored_of
+from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
+
+
+async def seen(
+    connection: Connection, restriction: Restriction, names: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Stored]:
+    """Of the resources named by (type, id), those that are there and that the restriction lets be seen."""
+    found: dict[tuple[str, str], Stored] = {}
+    for type_ in dict.fromkeys(type_ for type_, _ in names):
+        statement = Statement(restriction)
+        keys = tuple(key_of(*name) for name in names if name[0] == type_)
+        where = statement.where("r", (type_,), (HasKey(keys),))
+        rows = await connection.fetch(f"SELECT {COLUMNS} FROM resource r WHERE {where}", *statement.values)
+        found |= {(type_, row["id"]): stored_of(row) for row in rows}
+    return {name: found[name] for name in names if name in found}
