@@ -1,0 +1,191 @@
+"""One caller and one purpose: what it may see, and what it has touched so far."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from kangyun.base import clock
+from kangyun.base.database import Connection, Database, queries
+from kangyun.base.errors import Problem, refuse
+from kangyun.commons.access.decisions import masking, policy, scopes, sight
+from kangyun.commons.access.model import Actor, Event
+from kangyun.commons.records import Stored, Written, hash64, rewritten, search
+
+sql = queries("kangyun.commons.access", "queries/relations.sql")
+
+_MOST_NAMED = 1000
+
+
+class Caller:
+    """What a handle and its transactions share."""
+
+    __slots__ = ("_database", "_facts", "_mask", "_scopes", "_sights", "actions", "actor", "query", "residents", "resources", "teller", "types")
+
+    def __init__(self, database: Database, actor: Actor, teller: Actor | None = None) -> None:
+        self.actor = actor
+        # Whom the audit trail names: the one who started the platform's work.
+        self.teller = teller or actor
+        self._database = database
+        self._scopes = None if actor.scopes is None else scopes.parse(actor.scopes)
+        self._facts: sight.Facts | None = None
+        known = policy.role(actor.role)
+        self._mask = known.mask if known else masking.NONE
+        self._sights: dict[str, search.Restriction] = {}
+        self.actions: dict[str, None] = {}
+        self.types: dict[str, None] = {}
+        self.resources: list[str] = []
+        self.residents: set[int] = set()
+        self.query = ""
+
+    def judge(self, interaction: str, type_: str | None) -> None:
+        """Raise Problem 403 unless the role may do the interaction with some resource of the type (None: with all)."""
+        if not self.allows(interaction, type_):
+            self.actions[interaction] = None
+            if type_:
+                self.types[type_] = None
+            raise forbidden()
+
+    def allows(self, interaction: str, type_: str | None) -> bool:
+        """Whether the role, and an app's scopes, allow the interaction with some resource of the type at all."""
+        allowed = policy.may_touch(self.actor.role, interaction, type_)
+        return allowed and (self._scopes is None or scopes.allows(self._scopes, interaction, type_))
+
+    def judge_work(self, permission: str, writes: str) -> None:
+        """Raise Problem 403 unless the role has the permission, and an app's scopes allow to write the type."""
+        scoped = self._scopes is None or any(scopes.allows(self._scopes, one, writes) for one in ("create", "update"))
+        if not policy.may_enter(self.actor.role, permission) or not scoped:
+            self.actions["enter"] = None
+            self.types[writes] = None
+            raise forbidden()
+
+    def free(self, interaction: str, type_: str | None) -> bool:
+        """Whether no condition binds the caller for the type (None: for every type)."""
+        free = policy.unconditional(self.actor.role, interaction, type_)
+        return free and (self._scopes is None or self._allowed_freely(interaction, type_))
+
+    def _allowed_freely(self, interaction: str, type_: str | None) -> bool:
+        if type_ is None:
+            return scopes.allows(self._scopes or (), interaction, None)
+        return scopes.limits(self._scopes or (), interaction, type_) is scopes.FREE
+
+    def may_search(self) -> bool:
+        """Whether it may search any type at all."""
+        return bool(policy.wheres(self.actor.role, "search")) and self._scopes != ()
+
+    async def sight(self, interaction: str, connection: Connection | None = None) -> search.Restriction:
+        """What it sees for an interaction; inside of a transaction over the transaction's connection."""
+        if self.free(interaction, None):
+            return search.EVERYTHING
+        found = self._sights.get(interaction)
+        if found is None:
+            found = self._sights[interaction] = self._sight(interaction, await self.facts(connection))
+        return found
+
+    def _sight(self, interaction: str, facts: sight.Facts) -> search.Restriction:
+        role = self.actor.role
+        if self._scopes is not None:
+            return sight.within(role, self._scopes, interaction, facts, clock.now())
+        return search.EVERYTHING if policy.unconditional(role, interaction, None) else sight.restriction(role, interaction, facts)
+
+    async def is_own(self, patient_id: str, connection: Connection | None) -> bool:
+        """Whether a Patient is the person whom it is, or acts for."""
+        return hash64(f"Patient/{patient_id}") in (await self.facts(connection)).own
+
+    async def facts(self, connection: Connection | None = None) -> sight.Facts:
+        """What its conditions are about, asked once."""
+        if self._facts is None:
+            if connection is not None:
+                self._facts = await self._ask(connection)
+            else:
+                async with self._database.connection() as own:
+                    self._facts = await self._ask(own)
+        return self._facts
+
+    async def _ask(self, connection: Connection) -> sight.Facts:
+        actor, needs = self.actor, sight.needs(self.actor.role)
+        person = hash64(f"Person/{actor.person}") if "own" in needs and actor.person else None
+        at = hash64(f"Organization/{actor.institution}") if actor.institution else None
+        patient = hash64(f"Patient/{actor.patient}") if actor.patient else None
+        asked = (person, at if "institution" in needs else None, at if "consortium" in needs else None, patient)
+        # The caller's own institution comes first: consents that name an institution mean the one above as well.
+        row = await connection.fetchrow(sql.facts, *asked) if any(asked) else None
+        own, below, consortium, launched = map(tuple, row) if row is not None else ((), (), (), ())
+        practitioner = hash64(f"Practitioner/{actor.practitioner}") if actor.practitioner else 0
+        return sight.Facts(own, below, consortium, practitioner, actor.account or "", actor.purpose, sight.sensitive(), launched)
+
+    def masked(self, stored: Stored) -> Stored:
+        """What it may see of one resource."""
+        if self._mask == masking.NONE or stored.deleted:
+            return stored
+        return rewritten(stored, masking.mask(stored.resource, self._mask))
+
+    def check_asked(self, query: search.Query) -> None:
+        """Raise Problem 403 when a search or its order asks for what is masked: it would find it out."""
+        if self._mask == masking.NONE:
+            return
+        closed = _blocked(query.type, self._mask)
+        asked = [part for name, value in query.params for part in (name, value if name == "_sort" else "")]
+        if not closed.isdisjoint(word for text in asked for word in _words(text)):
+            raise forbidden()
+
+    def touched(self, interaction: str, rows: Iterable[Stored]) -> None:
+        """Remember for the audit trail which resources of whom were given out."""
+        self.actions[interaction] = None
+        for row in rows:
+            self.types[row.type] = None
+            if len(self.resources) < _MOST_NAMED:
+                self.resources.append(f"{row.type}/{row.id}")
+            if row.resident:
+                self.residents.add(row.resident)
+
+    def searched(self, query: search.Query, result: search.Result) -> None:
+        """Remember a search, also one that found nothing."""
+        for type_ in query.types[:1]:
+            self.types[type_] = None
+        self.touched("search", result.rows)
+        self.touched("search", result.included)
+        if not self.query:
+            self.query = "&".join(f"{name}={value}" for name, value in query.params)[:2000]
+
+    def wrote(self, written: Sequence[Written]) -> None:
+        """Remember writes."""
+        for one in written:
+            self.actions["delete" if one.status == 204 else "create" if one.status == 201 else "update"] = None
+            self.types[one.type] = None
+            if len(self.resources) < _MOST_NAMED:
+                self.resources.append(f"{one.type}/{one.id}")
+            if one.stored is not None and one.stored.resident:
+                self.residents.add(one.stored.resident)
+
+    def event(self, outcome: str, permission: str) -> Event | None:
+        """What is to be written down of it; None when it touched nothing. What it touches afterwards is told anew."""
+        if not self.actions and outcome == "ok":
+            return None
+        actor = self.teller
+        told = Event(
+            clock.now(), actor.name, actor.role, " ".join(self.actions) or "enter", actor.institution, actor.account, actor.session,
+            permission, list(self.types), self.resources, sorted(self.residents), actor.purpose, outcome, actor.address, self.query,
+        )
+        self.actions, self.types, self.resources, self.residents, self.query = {}, {}, [], set(), ""
+        return told
+
+
+def forbidden() -> Problem:
+    """The refusal that says nothing about what is there."""
+    return refuse(403, "forbidden", "base.forbidden")
+
+
+@cache
+def _blocked(type_: str | None, level: str) -> frozenset[str]:
+    """Closed parameters of a type, and of the persons that a chain may lead to."""
+    types = {type_ or "Patient", "Patient", "Person", "RelatedPerson", "Coverage"}
+    return frozenset().union(*(masking.blocked(one, level) for one in types))
+
+
+def _words(text: str) -> list[str]:
+    """The parameters and modifiers in `patient.name:exact`, `_has:Patient:link:name` or `-birthdate,name`."""
+    parts = [part.lstrip("-") for part in re.split(r"[.,]", text)]
+    return [word for part in parts for word in (part, *part.split(":"), *(f":{mark}" for mark in part.split(":")[1:]))]
+

@@ -1,0 +1,1 @@
+"""Ways out of the platform: text messages to people's phones."""

@@ -1,0 +1,1 @@
+"""Reads: accounts and what they may be."""
