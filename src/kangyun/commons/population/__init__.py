@@ -16,7 +16,10 @@ from kangyun.commons.population.actions import (
     relate,
     turn,
 )
+from kangyun.commons.population.actions.card_scan import Reading as CardReading
+from kangyun.commons.population.actions.card_scan import scan as scan_card
 from kangyun.commons.population.actions.cards import Cards
+from kangyun.commons.population.actions.enrolment import patient_at
 from kangyun.commons.population.actions.sharing import Shared, Wish, share
 from kangyun.commons.population.actions.sharing import end as end_link
 from kangyun.commons.population.decisions import (
@@ -37,7 +40,7 @@ from kangyun.commons.population.queries.sharing import Link, links
 errors.register("kangyun.commons.population")
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
-    "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "share", "share_terms", "solar_of", "telling", "turn",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "CardReading", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
+    "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "patient_at", "patients_of",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telling", "turn",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kangyun.base.database import queries
 from kangyun.base.text import has_chinese
 from kangyun.commons.population.decisions.matching import Evidence, Features, Weights, decode, score
-from kangyun.commons.population.decisions.matching.clusters import Clusters, Pair, settle
+from kangyun.commons.population.decisions.matching.clusters import Clusters, Pair, inexcusable, settle
 from kangyun.commons.population.decisions.matching.dialects import LISTS, barred, reached, settings
 from kangyun.commons.population.decisions.matching.names import surname_and_given
 from kangyun.commons.population.decisions.matching.scoring import rarity
@@ -33,6 +33,19 @@ class Record:
     number: int
     features: str
     keys: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A record with the Patient that it is of and the Person under which that stands now.
+
+    Whom nobody has placed yet (after `kangyun import`) has the Person that it would get by itself.
+    """
+
+    record: Record
+    patient: str
+    person: str
+    placed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ class Batch:
         if self.folder:
             self.connection.execute(f"SET temp_directory = '{self.folder}'")
         self.connection.execute(sql.incoming)
+        self.connection.execute(sql.who)
 
     def add(self, records: Iterable[Record]) -> None:
         """Take records in; call it for each page."""
@@ -107,10 +121,21 @@ class Batch:
         self.connection.execute("INSERT INTO incoming SELECT * FROM page")
         self.connection.unregister("page")
 
-    def read(self, file: Path) -> None:
-        """Take in everybody from a file written by `actions.batch_store.export`; the table `who` then tells persons."""
-        self._run(sql.read.format(file=file))
+    def admit(self, members: Sequence[Standing]) -> None:
+        """Take in a page of everybody; the table `who` then tells persons."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        self.connection.register("page", pa.table({
+            "unique_id": pa.array([one.record.number for one in members], pa.int64()),
+            "patient": pa.array([one.patient for one in members], pa.string()),
+            "person": pa.array([one.person for one in members], pa.string()),
+            "placed": pa.array([one.placed for one in members], pa.bool_()),
+            "features": pa.array([one.record.features for one in members], pa.string()),
+            "keys": pa.array([one.record.keys for one in members], pa.list_(pa.int64())),
+        }))
+        self._run(sql.admit)
         self._run(sql.take)
+        self.connection.unregister("page")
 
     def link(self, decisions: Decisions | None = None) -> Linkage:
         """Block, score, cluster. Call once."""
@@ -198,8 +223,9 @@ class Batch:
         edges = self.connection.execute(sql.edges).fetchall()
         numbers = dict(self.connection.execute(sql.numbers).fetchall())
         contrary = {bar.reason for bar in self.by.bars if bar.contrary}
-        apart = _both_ways([*decisions.apart, *((one, other) for one, other, _, barred, _ in edges if barred in contrary)])
         links = [(one, other) for one, other, bits, barred, torn in edges if bits >= thresholds.link and not barred and not torn]
+        two = inexcusable(((one, other) for one, other, _, barred, _ in edges if barred in contrary), links, numbers)
+        apart = _both_ways([*decisions.apart, *two])
         clusters, _ = settle(links, numbers, apart, decisions.together)
         answered = {frozenset(pair) for pair in decisions.apart}
         back = {bar.reason: bar.handicap for bar in self.by.bars}
@@ -215,10 +241,25 @@ class Batch:
         """Pairs of records that stand under one Person now, a chain for each."""
         return [(group[0], other) for (group,) in self._run(sql.standing) for other in group[1:]]
 
+    def newcomers(self, linkage: Linkage) -> list[list[str]]:
+        """Patients whom nobody has placed yet, together where nobody but them is in a group.
+
+        Who is like somebody that has a Person comes alone, and is joined to it afterwards as any other.
+        """
+        rows: list[tuple[int, str]] = self._run(sql.newcomers)
+        known = {linkage.clusters.of(record) for (record,) in self._run(sql.placed)} if rows else set[int]()
+        groups: dict[int, list[str]] = {}
+        for record, patient in rows:
+            group = linkage.clusters.of(record)
+            groups.setdefault(record if group in known else group, []).append(patient)
+        return list(groups.values())
+
     def change(self, linkage: Linkage) -> Change:
         """How a linkage differs from the Persons in the table `who`."""
         person: dict[int, str] = dict(self._run(sql.persons))
-        unions = {tuple(sorted({person[record] for record in group})) for group in linkage.groups()}
+        new = {record for record, _ in self._run(sql.newcomers)}
+        standing = (group for group in linkage.groups() if not new.issuperset(group))
+        unions = {tuple(sorted({person[record] for record in group})) for group in standing}
         parted: list[tuple[str, list[list[int]]]] = []
         for (group,) in self._run(sql.standing):
             parts: dict[int, list[int]] = {}

@@ -3,18 +3,26 @@
 -- name: incoming
 CREATE TABLE incoming (unique_id BIGINT, features VARCHAR, keys BIGINT[])
 
--- name: read
-CREATE TABLE who AS SELECT * FROM read_csv('{file}', header = true, delim = ',', quote = '"', escape = '"', max_line_size = 10000000,
-    columns = {{'resident': 'BIGINT', 'patient': 'VARCHAR', 'person': 'VARCHAR', 'assurance': 'SMALLINT', 'features': 'VARCHAR', 'keys': 'VARCHAR'}})
+-- name: who
+CREATE TABLE who (resident BIGINT, patient VARCHAR, person VARCHAR, features VARCHAR, placed BOOLEAN)
+
+-- name: admit
+INSERT INTO who SELECT unique_id, patient, person, features, placed FROM page
 
 -- name: take
-INSERT INTO incoming SELECT resident, features, CAST(keys AS BIGINT[]) FROM who
+INSERT INTO incoming SELECT unique_id, features, keys FROM page
 
 -- name: standing
 SELECT list(resident ORDER BY resident) FROM who GROUP BY person HAVING count(*) > 1
 
 -- name: persons
 SELECT resident, person FROM who
+
+-- name: newcomers
+SELECT resident, patient FROM who WHERE NOT placed ORDER BY resident
+
+-- name: placed
+SELECT resident FROM who WHERE placed
 
 -- name: two
 SELECT resident, patient, features FROM who WHERE resident IN (?, ?)

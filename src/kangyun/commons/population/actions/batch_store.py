@@ -1,18 +1,19 @@
-"""A batch over the store: everybody out to a file, and what was found back in, page by page."""
+"""A batch over the store: everybody out, and what was found back in, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from kangyun.base import clock
 from kangyun.base.database import Connection, queries
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Handle, Transaction, Write
-from kangyun.commons.population.actions.batch import Decisions
+from kangyun.commons.population.actions import newcomers
+from kangyun.commons.population.actions.batch import Decisions, Record, Standing
 from kangyun.commons.population.actions.membership import Membership, larger
 from kangyun.commons.population.actions.placing import Beside
 from kangyun.commons.population.actions.residents import overtaken
+from kangyun.commons.population.decisions.kept import opened
 from kangyun.commons.population.decisions.matching import Evidence
 from kangyun.commons.population.decisions.placing import Known, may_join
 from kangyun.commons.population.model import Proposal
@@ -21,15 +22,25 @@ from kangyun.commons.population.queries.placed import judged, of_persons
 sql = queries("kangyun.commons.population", "actions/batch_store.sql")
 
 _TRIES = 8
+_PAGE = 5000
 _ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
-async def export(connection: Connection, file: Path) -> int:
-    """Write everybody to a CSV file for `Batch.read`, whole or not at all; returns how many there are."""
-    part = file.with_suffix(".part")
-    told = await connection.copy_from_query(sql.everybody, output=part, format="csv", header=True)
-    part.rename(file)
-    return int(told.removeprefix("COPY "))
+async def everybody(connection: Connection) -> AsyncIterator[list[Standing]]:
+    """Everybody, page by page, for `Batch.admit`; opened in memory alone, never on a disk."""
+    place = (-(2**63), "")
+    while rows := await connection.fetch(sql.everybody, *place, _PAGE):
+        yield [Standing(Record(row["resident"], opened(row["patient"], row["features"])[1], row["keys"]), row["patient"], row["person"]) for row in rows]
+        place = rows[-1]["resident"], rows[-1]["patient"]
+
+
+async def settle(handle: Handle, groups: Sequence[Sequence[str]]) -> None:
+    """Put Patients whom nobody has placed under Persons, in one transaction."""
+
+    async def beside(transaction: Transaction) -> Sequence[Write]:
+        return await newcomers.settle(transaction, groups)
+
+    await _commit(handle, beside)
 
 
 async def decisions(connection: Connection) -> Decisions:
@@ -94,8 +105,6 @@ async def ask(handle: Handle, doubts: Iterable[tuple[str, str, Evidence]]) -> No
         return []
 
     await _commit(handle, beside)
-
-
 
 
 def _provenance(writes: Sequence[Write]) -> list[Write]:

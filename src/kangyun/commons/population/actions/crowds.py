@@ -19,9 +19,9 @@ from kangyun.commons.access import key_of
 from kangyun.commons.population.actions.membership import person_id
 from kangyun.commons.population.actions.residents import new_id
 from kangyun.commons.population.decisions import golden, normal_identifiers, placing, survivor
-from kangyun.commons.population.decisions.matching import decode, encode
+from kangyun.commons.population.decisions.kept import kept, traits_of
 from kangyun.commons.population.decisions.placing import Known
-from kangyun.commons.population.decisions.traits import keys_of, traits
+from kangyun.commons.population.decisions.traits import keys_of, locks_of, traits
 from kangyun.commons.population.model import ALIKE, SENDER_SOURCE, Member, Traits
 
 sql = queries("kangyun.commons.population", "queries/crowds.sql")
@@ -65,8 +65,7 @@ class _Near:
         self.groups: dict[str, list[Member]] = defaultdict(list)
         self._persons: dict[int, set[str]] = defaultdict(set)
         for row in rows:
-            found = Traits(frozenset(row["numbers"]), tuple(row["ids"]), decode(row["features"]))
-            one = Member(row["patient"], row["person"], row["source"], row["assurance"], row["version"], found)
+            one = Member(row["patient"], row["person"], row["source"], row["assurance"], row["version"], traits_of(row))
             self.add(one, row["keys"])
 
     def add(self, one: Member, keys: Iterable[int]) -> None:
@@ -82,11 +81,13 @@ class _Near:
 async def place_crowd(connection: Connection, source: str, patients: Sequence[dict[str, Any]]) -> Crowd:
     """Decide where Patients of one source belong, inside a transaction; known ones get their id, new ones a Person too.
 
-    Two processes that bring the same new person in the same second may make two Persons of it; `kangyun link` finds them.
+    Whoever brings somebody with the same number, or the same birth date and surname, waits until this transaction has ended,
+    and then sees whom it brought.
     """
     news = [_new(one) for one in patients]
     numbers = sorted({number for one in news for number in one.traits.numbers})
     mine: dict[int, set[str]] = defaultdict(set)
+    await connection.execute(sql.wait, [lock for one in news for lock in locks_of(one.traits)])
     await connection.execute(sql.by_index)
     for row in await connection.fetch(sql.own, numbers, source):
         for number in row["numbers"]:
@@ -138,6 +139,5 @@ def _place(one: _New, source: str, near: _Near, found: Crowd, taken: set[str]) -
 
 def _row(me: Member, keys: list[int]) -> _Row:
     numbers = "{" + ",".join(map(str, sorted(me.traits.numbers))) + "}"
-    ids = "{" + ",".join(me.traits.ids) + "}"
     packed = "{" + ",".join(map(str, keys)) + "}"
-    return key_of("Patient", me.patient), me.patient, me.person, me.source, me.assurance, numbers, ids, packed, encode(me.traits.features)
+    return key_of("Patient", me.patient), me.patient, me.person, me.source, me.assurance, numbers, "{}", packed, kept(me.patient, me.traits)

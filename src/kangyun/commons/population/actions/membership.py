@@ -13,7 +13,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Problem, refuse
 from kangyun.commons.access import Stored, Transaction, Write
 from kangyun.commons.population.decisions import golden
-from kangyun.commons.population.decisions.matching import encode
+from kangyun.commons.population.decisions.kept import kept
 from kangyun.commons.population.decisions.traits import keys_of
 from kangyun.commons.population.model import Arrival, Member, Proposal
 from kangyun.commons.population.queries.placed import of_persons, resident_key, sql
@@ -84,8 +84,7 @@ class Membership:
 
     def _row(self, me: Member) -> tuple[Any, ...]:
         found = me.traits
-        keys, ids, packed = keys_of(found), list(found.ids), encode(found.features)
-        return me.source, me.assurance, me.version, list(found.numbers), ids, keys, packed, clock.now()
+        return me.source, me.assurance, me.version, list(found.numbers), [], keys_of(found), kept(me.patient, found), clock.now()
 
     async def join(self, persons: Iterable[str], into: str) -> None:
         """Make several Persons one; the others stay, inactive, and lead to it."""

@@ -11,7 +11,7 @@ from kangyun.commons.population.decisions import placing
 from kangyun.commons.population.decisions.placing import Known
 from kangyun.commons.population.decisions.traits import keys_of, traits
 from kangyun.commons.population.model import ALIKE, Arrival, Member, Traits
-from kangyun.commons.population.queries.placed import around, judged, members
+from kangyun.commons.population.queries.placed import Around, around, members
 
 _SAME = {"replaces", "replaced-by", "seealso", "refer"}
 
@@ -60,7 +60,8 @@ async def _place_one(
     transaction: Transaction, membership: Membership, arrival: Arrival, mine: Traits, locks: Sequence[int]
 ) -> None:
     told, computed = _told(arrival.patient), person_id(arrival.id)
-    groups = await around(transaction.connection, mine, [arrival.id, *told], locks, computed)
+    near = await around(transaction.connection, mine, [arrival.id, *told], locks, computed)
+    groups = near.groups
     everybody = [one for group in groups.values() for one in group]
     _refuse_doubles(membership, arrival, mine, everybody)
     before = next((one for one in everybody if one.patient == arrival.id), None)
@@ -74,7 +75,7 @@ async def _place_one(
         return
     if not _is_near(groups.get(computed, []), mine, [arrival.id, *told]):
         groups.pop(computed, None)
-    await _find(transaction, membership, me, groups, told)
+    await _find(membership, me, near, told)
 
 
 def _refuse_doubles(membership: Membership, arrival: Arrival, mine: Traits, found: Sequence[Member]) -> None:
@@ -92,14 +93,10 @@ def _is_near(members: Sequence[Member], mine: Traits, patients: Sequence[str]) -
     return any(one.patient in patients or one.traits.numbers & mine.numbers or keys & set(keys_of(one.traits)) for one in members)
 
 
-async def _find(
-    transaction: Transaction, membership: Membership, me: Member, groups: Mapping[str, Sequence[Member]], told: Sequence[str]
-) -> None:
-    others = {person: [one for one in group if one.patient != me.patient] for person, group in groups.items()}
-    near = [one.patient for group in others.values() for one in group]
-    decided = await judged(transaction.connection, [me.patient, *near]) if near else Known({})
-    known = Known(others, decided.apart, decided.together, frozenset(told))
-    await _apply(membership, me, placing.place(me, known), groups)
+async def _find(membership: Membership, me: Member, near: Around, told: Sequence[str]) -> None:
+    others = {person: [one for one in group if one.patient != me.patient] for person, group in near.groups.items()}
+    known = Known(others, near.apart, near.together, frozenset(told))
+    await _apply(membership, me, placing.place(me, known), near.groups)
 
 
 async def _apply(

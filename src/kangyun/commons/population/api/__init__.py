@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from kangyun.commons.population.api import card, crossing, matching, sharing, summary
+from kangyun.commons.population.api import card, crossing, linkage, matching, sharing, summary
 
-_PARTS = (card, crossing, matching, sharing, summary)
+_PARTS = (card, crossing, linkage, matching, sharing, summary)
 
 
 def routes() -> list[BaseRoute]:

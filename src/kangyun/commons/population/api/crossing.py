@@ -13,8 +13,7 @@ from starlette.routing import BaseRoute
 
 from kangyun.base import web
 from kangyun.base.errors import refuse
-from kangyun.base.fhir import json as fhir_json
-from kangyun.commons.population.api.matching import MEDIA
+from kangyun.base.fhir.parameters import answer, told
 from kangyun.commons.population.queries import persons_of
 from kangyun.commons.population.queries.likeness import holders_of, is_system
 
@@ -38,7 +37,7 @@ async def cross(request: Request) -> Response:
     persons = {placed[one["id"]]["id"] if one["id"] in placed else one["id"] for one in patients}
     if len(persons) > 1:
         raise refuse(409, "multiple-matches", "population.several-persons", "sourceIdentifier")
-    return Response(fhir_json.dumps(_answer(patients, (system, value), target)), media_type=MEDIA)
+    return answer(_answer(patients, (system, value), target))
 
 
 def _source(request: Request) -> tuple[str, str]:
@@ -58,9 +57,7 @@ def _answer(patients: list[dict[str, Any]], source: tuple[str, str], target: str
         numbers = {**found, **numbers}
         if found or target is None:
             ids.append({"name": "targetId", "valueReference": {"reference": f"Patient/{patient['id']}"}})
-    told = [{"name": "targetIdentifier", "valueIdentifier": one} for one in numbers.values()]
-    parameters = [*told, *ids]
-    return {"resourceType": "Parameters", **({"parameter": parameters} if parameters else {})}
+    return told(*({"name": "targetIdentifier", "valueIdentifier": one} for one in numbers.values()), *ids)
 
 
 def routes() -> list[BaseRoute]:

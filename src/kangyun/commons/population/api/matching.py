@@ -13,16 +13,13 @@ from starlette.routing import BaseRoute
 
 from kangyun.base import clock, web
 from kangyun.base.errors import refuse
-from kangyun.base.fhir import json as fhir_json
+from kangyun.base.fhir.parameters import Reading, answer, posted
 from kangyun.commons.population.decisions.matching import weights
 from kangyun.commons.population.queries.likeness import Match, matches
 
-MEDIA = "application/fhir+json; charset=utf-8"
-
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
-_LARGEST = 1_000_000
+_READING = Reading(body=1_000_000, key="population.bad-parameter")
 _MOST = 100
-_JSON = {"application/fhir+json", "application/json"}
 
 
 async def match(request: Request) -> Response:
@@ -31,32 +28,15 @@ async def match(request: Request) -> Response:
     A searchset Bundle, each person once by the Patient that is most alike; `search.score` is between 0 and 1. Two people
     who both seem certain are no certain match.
     """
-    asked = await _parameters(request)
-    patient = asked.get("resource", {}).get("resource")
-    if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
+    asked = await posted(request, _READING)
+    patient = asked.resource()
+    if patient.get("resourceType") != "Patient":
         raise refuse(400, "required", "population.no-resource", "Parameters.parameter")
     found = await matches(request.state.handle, patient)
-    if asked.get("onlyCertainMatches", {}).get("valueBoolean") is True:
+    if asked.flag("onlyCertainMatches"):
         certain = [one for one in found if one.grade == "certain"]
         found = certain if len(certain) == 1 else []
-    count = asked.get("count", {}).get("valueInteger", _MOST)
-    return _bundle(request, found[: max(0, min(count if isinstance(count, int) else _MOST, _MOST))])
-
-
-async def _parameters(request: Request) -> dict[str, dict[str, Any]]:
-    kind = request.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
-    if kind not in _JSON:
-        raise refuse(415, "not-supported", "base.bad-media-type")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LARGEST:
-            raise refuse(413, "too-long", "base.body-too-large", limit=str(_LARGEST))
-    posted = fhir_json.loads(bytes(body))
-    if posted.get("resourceType") == "Patient":
-        return {"resource": {"resource": posted}}
-    given = posted.get("parameter")
-    return {str(one.get("name")): one for one in (given if isinstance(given, list) else []) if isinstance(one, dict)}
+    return _bundle(request, found[: max(0, min(asked.whole("count", _MOST), _MOST))])
 
 
 def _bundle(request: Request, found: list[Match]) -> Response:
@@ -67,7 +47,7 @@ def _bundle(request: Request, found: list[Match]) -> Response:
     }
     if found:
         whole["entry"] = [_entry(base, one) for one in found]
-    return Response(fhir_json.dumps(whole), media_type=MEDIA)
+    return answer(whole)
 
 
 def _entry(base: str, one: Match) -> dict[str, Any]:

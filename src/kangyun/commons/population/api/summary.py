@@ -11,9 +11,8 @@ from starlette.routing import BaseRoute
 
 from kangyun.base import clock, web
 from kangyun.base.errors import refuse
-from kangyun.base.fhir import json as fhir_json
+from kangyun.base.fhir.parameters import answer
 from kangyun.base.web.preferences import negotiate
-from kangyun.commons.population.api.matching import MEDIA
 from kangyun.commons.population.decisions.summary import document
 from kangyun.commons.population.queries.summary import whole
 
@@ -25,7 +24,7 @@ async def summarise(request: Request) -> Response:
         raise refuse(404, "not-found", "records.not-found", type="Patient")
     language = negotiate(request.headers.get("accept-language", ""))
     bundle = document(*found, language, clock.instant(clock.now()))
-    return Response(fhir_json.dumps(bundle), media_type=MEDIA, headers={"cache-control": "no-store"})
+    return answer(bundle, headers={"cache-control": "no-store"})
 
 
 def routes() -> list[BaseRoute]:

@@ -55,6 +55,15 @@ class _Group:
         return any(_forbidden(self.me, one, self._known) for one in self.members)
 
     @property
+    def strangers(self) -> bool:
+        """Whether each of them has another ID number and not even the same name with the same birth date: nobody need be asked."""
+        mine = self.me.traits.features
+        return all(
+            _forbidden(self.me, one, self._known) and (one.traits.features.name, one.traits.features.birth) != (mine.name, mine.birth)
+            for one in self.members
+        )
+
+    @property
     def sure(self) -> bool:
         """Whether a human, or the source itself, said that they are one."""
         pairs = (frozenset({self.me.patient, one.patient}) for one in self.members)
@@ -72,6 +81,8 @@ class _Group:
             return "new"
         if self.sure:
             return "link"
+        if self.strangers and not self.told and not self.shares:
+            return "new"
         found = "link" if self.told else self._by_evidence()
         return "review" if found == "link" and self.disagrees else found
 

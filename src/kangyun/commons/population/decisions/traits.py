@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from kangyun.commons.population.decisions.matching import blocking_keys, features
+from kangyun.base.keys import vault
+from kangyun.commons.population.decisions.kept import blinded
+from kangyun.commons.population.decisions.matching import Features, blocking_keys, features, meeting_keys
 from kangyun.commons.population.decisions.residents import is_id_number, normal_id_number, normal_identifiers, telling
 from kangyun.commons.population.model import FHIR_SOURCE, ID_NUMBER_SYSTEM, SENDER_SOURCE, Traits
 
@@ -25,12 +28,23 @@ def id_numbers(patient: dict[str, Any]) -> tuple[str, ...]:
 
 def keys_of(of: Traits) -> list[int]:
     """Under which keys its doubles look for a Patient."""
-    return blocking_keys(of.features)
+    return list(_keys(of.features, vault.generation()))
+
+
+@lru_cache(maxsize=256)
+def _keys(features: Features, _generation: int) -> tuple[int, ...]:
+    """Of one arrival they are asked for as locks, to look for others and to be kept."""
+    return tuple(sorted(map(blinded, blocking_keys(features))))
+
+
+def locks_of(of: Traits) -> list[int]:
+    """For what two who bring many at once wait for each other; some of what one who brings a single Patient locks."""
+    return [*of.numbers, *map(blinded, meeting_keys(of.features))]
 
 
 def numbers_of(patient: dict[str, Any]) -> list[int]:
     """Under which keys a source looks for its own Patient: one for each telling identifier."""
-    return sorted({_hash("|".join(pair)) for pair in telling(normal_identifiers(patient))})
+    return sorted({blinded(_hash("|".join(pair))) for pair in telling(normal_identifiers(patient))})
 
 
 def disagree(one: Traits, other: Traits) -> bool:

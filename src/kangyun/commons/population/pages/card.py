@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from kangyun.base import clock, errors, web
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.web.display import CHINA
+from kangyun.commons.access import letterhead
 from kangyun.commons.population.actions.card_family import PROOFS, Right, guard
 from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.decisions import card as deciding
@@ -151,7 +152,8 @@ async def print_card(request: Request) -> Response:
     kind = web.translate(language, f"population.kind.{card.kind}")
     hint = web.translate(language, web.message("population.print.temporary") if card.temporary else web.message("population.print.hint"))
     region = request.app.state.shell.region[language]
-    printed = Printed(region, kind, who, cards.printed_code(card), hint, card.deadline)
+    head = await letterhead(cards.handle, cards.handle.actor.institution)
+    printed = Printed(region, kind, who, cards.printed_code(card), hint, card.deadline, head)
     headers = {"content-disposition": "inline; filename=card.pdf", "cache-control": "no-store"}
     return Response(card_pdf(printed, language), headers=headers, media_type="application/pdf")
 
@@ -201,7 +203,7 @@ def routes() -> list[BaseRoute]:
     one = f"{_HOME}/{{patient}}"
     posts = {"issue": issue, "newborn": issue_newborn, "change": change, "join": join, "entrust": entrust}
     return [
-        web.route(_HOME, desk, permission=_DESK, methods=["GET", "POST"]),
+        web.route(_HOME, desk, permission=_DESK, methods=["GET", "POST"], limit="find"),
         web.route(f"{_HOME}/stranger", issue_stranger, permission=_DESK, methods=["POST"]),
         web.route(one, person, permission=_DESK),
         *(web.route(f"{one}/{name}", act, permission=_DESK, methods=["POST"]) for name, act in posts.items()),

@@ -12,18 +12,22 @@ from datetime import datetime
 import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from kangyun.base import clock, web
 from kangyun.base.web.display import masked, written_date
+from kangyun.commons.access import Letterhead
+from kangyun.commons.access import letterhead_rgb as rgb
 from kangyun.commons.population.pages.people import Shown
 
 _FONT = "STSong-Light"
 # ISO/IEC 7810 ID-1, as bank cards are.
 _WIDTH, _HEIGHT = 85.6 * mm, 53.98 * mm
 _TEAL = (0.04, 0.46, 0.44)
+_HEAD = 18 * mm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Printed:
     code: str
     hint: str
     deadline: datetime | None
+    head: Letterhead | None = None
 
 
 def card_pdf(card: Printed, language: str) -> bytes:
@@ -45,6 +50,9 @@ def card_pdf(card: Printed, language: str) -> bytes:
     canvas = Canvas(out, pagesize=A4, invariant=1)
     canvas.setTitle(card.kind)
     left, bottom = 20 * mm, A4[1] - 20 * mm - _HEIGHT
+    if card.head:
+        _head(canvas, card.head, language, left)
+        bottom -= _HEAD
     _frame(canvas, card, left, bottom)
     _code(canvas, card.code, left + _WIDTH - 42 * mm, bottom + 4 * mm, 38 * mm)
     _facts(canvas, card, language, left + 5 * mm, bottom + _HEIGHT - 20 * mm)
@@ -52,6 +60,18 @@ def card_pdf(card: Printed, language: str) -> bytes:
     _text(canvas, card.hint, left, bottom - 8 * mm, 9)
     canvas.save()
     return out.getvalue()
+
+
+def _head(canvas: Canvas, head: Letterhead, language: str, left: float) -> None:
+    """The institution that prints, above everything."""
+    top = A4[1] - 20 * mm
+    if head.mark.logo:
+        side = 12 * mm
+        canvas.drawImage(ImageReader(io.BytesIO(head.mark.logo)), left, top - side, side, side, mask="auto", preserveAspectRatio=True)
+        left += side + 4 * mm
+    canvas.setFillColorRGB(*(rgb(head.mark.colour) or _TEAL))
+    _text(canvas, head.called(language), left, top - 5 * mm, 13)
+    _text(canvas, "  ".join(filter(None, (head.address, head.phone))), left, top - 11 * mm, 8)
 
 
 def _frame(canvas: Canvas, card: Printed, left: float, bottom: float) -> None:

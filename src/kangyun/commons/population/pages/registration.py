@@ -59,7 +59,7 @@ def _page(request: Request, written: Form, status: int = 200, **told: Any) -> Re
 
 def routes() -> list[BaseRoute]:
     """The addresses of the registration."""
-    return [web.route(_HOME, form, permission=_DESK), web.route(_HOME, look_up, permission=_DESK, methods=["POST"])]
+    return [web.route(_HOME, form, permission=_DESK), web.route(_HOME, look_up, permission=_DESK, methods=["POST"], limit="find")]
 
 
 def menu() -> list[web.MenuEntry]:

@@ -2,6 +2,10 @@
 -- While a table is filled its statistics are behind, and the planner would read all of it for every slice.
 SET LOCAL enable_seqscan = off;
 
+-- name: wait
+-- In one order for everybody, so that nobody waits for whoever waits.
+SELECT pg_advisory_xact_lock(s.k) FROM (SELECT DISTINCT u AS k FROM unnest($1::bigint[]) u ORDER BY u) s
+
 -- name: own
 -- Which of a source's Patients bear any of these numbers.
 SELECT patient, numbers FROM identity WHERE numbers && $1::bigint[] AND source = $2

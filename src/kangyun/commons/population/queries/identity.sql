@@ -9,8 +9,8 @@ SELECT patient, person, source, assurance, version, numbers, ids, features FROM 
 ORDER BY person, updated, patient
 
 -- name: around
-SELECT patient, person, source, assurance, version, numbers, ids, features
-FROM identity_around($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text)
+SELECT patient, person, source, assurance, version, numbers, features, judged
+FROM identity_arrival($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text)
 
 -- name: put
 INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)

@@ -28,7 +28,7 @@ async def matches(handle: Handle, patient: dict[str, Any]) -> list[Match]:
     """The persons who may be this Patient, each once, the most alike first."""
     mine = traits(patient)
     async with handle.connection() as connection:
-        groups = await around(connection, mine, [])
+        groups = (await around(connection, mine, [])).groups
     found: list[Likeness] = sorted(liken(mine, groups), key=lambda one: -one.evidence.bits)
     read = [(one, await handle.read("Patient", one.member.patient)) for one in found]
     return [Match(content, one.member.person, one.grade, one.evidence) for one, content in read if content]

@@ -11,12 +11,15 @@ import msgspec
 
 from kangyun.base.database import Connection, queries
 from kangyun.commons.access import key_of
-from kangyun.commons.population.decisions.matching import Evidence, decode
+from kangyun.commons.population.decisions.kept import traits_of
+from kangyun.commons.population.decisions.matching import Evidence
 from kangyun.commons.population.decisions.placing import Known, Pairs
 from kangyun.commons.population.decisions.traits import keys_of
 from kangyun.commons.population.model import Member, Traits
 
 sql = queries("kangyun.commons.population", "queries/identity.sql")
+
+_APART, _TOGETHER = {"rejected", "undone"}, {"linked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,15 @@ class Candidate:
     found: datetime
     decided: datetime | None
     decided_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Who may be somebody: whole Persons by id, and the pairs among them that humans called two people, or one."""
+
+    groups: dict[str, list[Member]]
+    apart: Pairs
+    together: Pairs
 
 
 def resident_key(patient: str) -> int:
@@ -56,19 +68,22 @@ async def of_persons(connection: Connection, persons: Iterable[str]) -> dict[str
 
 async def around(
     connection: Connection, me: Traits, patients: Iterable[str], locks: Sequence[int] = (), person: str = ""
-) -> dict[str, list[Member]]:
+) -> Around:
     """All members of the Persons of which one shares a key or a number or is one of the Patients, and of `person`.
 
     Inside a transaction it waits first for the others who hold any of `locks`, and sees what they have committed.
     """
     residents = [resident_key(one) for one in patients]
-    return _grouped(await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person))
+    rows = await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person)
+    answers = [text.split("|") for text in (rows[0]["judged"] if rows else ())]
+    return Around(_grouped(rows), *(_among(answers, states) for states in (_APART, _TOGETHER)))
 
 
 async def judged(connection: Connection, patients: Iterable[str]) -> Known:
     """What humans decided about these Patients, without groups."""
     rows = await connection.fetch(sql.judged, [resident_key(one) for one in patients])
-    return Known({}, _pairs(rows, {"rejected", "undone"}), _pairs(rows, {"linked"}))
+    answers = [(row["first"], row["second"], row["state"]) for row in rows]
+    return Known({}, _among(answers, _APART), _among(answers, _TOGETHER))
 
 
 async def queue(connection: Connection, offset: int = 0, limit: int = 20) -> list[Candidate]:
@@ -100,7 +115,7 @@ def _candidate(row: Any) -> Candidate:
 
 
 def _member(row: Any) -> Member:
-    return Member(row["patient"], row["person"], row["source"], row["assurance"], row["version"], Traits(frozenset(row["numbers"]), tuple(row["ids"]), decode(row["features"])))
+    return Member(row["patient"], row["person"], row["source"], row["assurance"], row["version"], traits_of(row))
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Member]]:
@@ -110,5 +125,5 @@ def _grouped(rows: Iterable[Any]) -> dict[str, list[Member]]:
     return found
 
 
-def _pairs(rows: Iterable[Any], states: set[str]) -> Pairs:
-    return frozenset(frozenset({row["first"], row["second"]}) for row in rows if row["state"] in states)
+def _among(answers: Iterable[Sequence[str]], states: set[str]) -> Pairs:
+    return frozenset(frozenset({first, second}) for first, second, state in answers if state in states)

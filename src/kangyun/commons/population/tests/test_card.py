@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,12 +58,6 @@ async def resident(handle: Handle, name: str = "周秀兰", number: str = "") ->
         "identifier": [{"system": ID_NUMBER_SYSTEM, "value": number or id_number()}],
     }
     return await register(handle, patient, "his")
-
-
-@pytest.fixture(autouse=True)
-def real_clock() -> Iterator[None]:
-    yield
-    clock.set_source(None)
 
 
 @pytest.fixture

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from kangyun.app.services import Services
+from kangyun.app.services import Services, assemble
 from kangyun.app.web import build
 from kangyun.base import clock
 from kangyun.base.database import Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Gate
 from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.actions.residents import register
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 from kangyun.commons.population.queries.card import Card
-from kangyun.commons.records import Store
 
 PLACE = {"step": "010101", "terminal": "T-01", "channel": "01"}
 NUMBER = "990101199001011018"
-
-
-@pytest.fixture(autouse=True)
-def real_clock() -> Iterator[None]:
-    yield
-    clock.set_source(None)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +44,7 @@ async def card(cards: Cards) -> Card:
 async def other_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A second process of the same installation: nothing is shared with the first but the database and the key folder."""
     database = Database(services.database.dsn, open_pool(services.database.dsn, 4, 30), None)
-    store = Store(database)
-    own = Services(services.settings, database, store, Gate(store), services.keys)
+    own = assemble(services.settings, database)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(build(own, {})), base_url="http://other.test") as client:
         yield client
     await database.close()
@@ -62,7 +54,7 @@ async def other_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 async def terminal(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A terminal that may scan and see no more than it must."""
     settings = Settings(data=services.settings.data, access_local_role="terminal")
-    own = Services(settings, services.database, services.store, services.gate, services.keys)
+    own = replace(services, settings=settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(build(own, {})), base_url="http://terminal.test") as client:
         yield client
 
@@ -105,7 +97,7 @@ from kangyun.base import rules
 from kangyun.base.database import Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.errors import Problem
-from kangyun.base.keys import FileKeys
+from kangyun.base.keys import FileKeys, vault
 from kangyun.commons.access import Gate
 from kangyun.commons.population.actions.card_scan import Reading, scan
 from kangyun.commons.population.actions.cards import Cards
@@ -113,6 +105,7 @@ from kangyun.commons.records import Store
 
 async def main(dsn, keys, code):
     database = Database(dsn, open_pool(dsn, 2, 30), None)
+    vault.use(FileKeys(Path(keys)))
     cards = Cards(Gate(Store(database)).system("terminal"), FileKeys(Path(keys)))
     try:
         await scan(cards, Reading(code, "010101", "T-02", "02"))
@@ -126,7 +119,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_of_processes_that_read_one_code_at_once_one_is_let_through(services: Services, cards: Cards, card: Card):
-    code, folder = (await cards.dynamic_code(card)).text, str(services.settings.data / "keys")
+    code, folder = (await cards.dynamic_code(card)).text, services.settings.keys_folder
     command = (sys.executable, "-c", _PROGRAM, services.database.dsn, folder, code)
     running = [await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE) for _ in range(2)]
     told = [(await one.communicate())[0].decode().split("\n")[-2] for one in running]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -116,7 +117,7 @@ async def test_the_scanning_page_tells_who_or_why_not(api: httpx.AsyncClient, ca
 
 async def test_a_clerk_may_do_all_of_it_and_no_more(services: Services):
     settings = Settings(data=services.settings.data, access_local_role="clerk")
-    own = Services(settings, services.database, services.store, services.gate, services.keys)
+    own = replace(services, settings=settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(build(own, {})), base_url="http://desk.test") as desk:
         cards = Cards(services.gate.open(Actor("clerk-1", "clerk"), "care"), services.keys)
         person = await somebody(cards, "吴芳", "990101199001012002")

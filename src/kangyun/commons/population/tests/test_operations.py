@@ -103,6 +103,19 @@ async def test_everything_crosses_the_records_of_a_person(api: httpx.AsyncClient
 
 async def test_the_operations_are_stated(api: httpx.AsyncClient):
     statement = (await api.get("/fhir/metadata")).json()
-    by_type = {one["type"]: {operation["name"] for operation in one["operation"]} for one in statement["rest"][0]["resource"]}
+    by_type = {one["type"]: {operation["name"] for operation in one.get("operation", ())} for one in statement["rest"][0]["resource"]}
     assert by_type["Patient"] == {"validate", "everything", "match", "ihe-pix", "summary"}
     assert by_type["Person"] == {"validate", "everything"}
+
+
+async def test_a_linkage_tells_which_patients_are_one_person(api: httpx.AsyncClient, known: list[str]):
+    found = (await api.get("/fhir/Linkage", params={"item": f"Patient/{known[0]}"})).json()
+    [linkage] = [one["resource"] for one in found["entry"]]
+    parts = {(one["type"], one["resource"]["reference"]) for one in linkage["item"]}
+    assert {("alternate", f"Patient/{one}") for one in known[:2]} | {("source", f"Person/{linkage['id']}")} == parts
+    assert (await api.get(f"/fhir/Linkage/{linkage['id']}")).json() == linkage
+    by_source = (await api.get("/fhir/Linkage", params={"source": f"Person/{linkage['id']}"})).json()
+    assert by_source["total"] == 1
+    assert (await api.get("/fhir/Linkage", params={"item": "Patient/nobody"})).json()["total"] == 0
+    assert (await api.get("/fhir/Linkage/nobody")).status_code == 404
+    assert (await api.get("/fhir/Linkage")).status_code == 400

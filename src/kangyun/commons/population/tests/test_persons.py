@@ -102,6 +102,7 @@ async def test_twins_stay_two(handle: Handle):
     unnumbered = await register(handle, resident("C1", name="周小兰", birthDate=birth, **AT_HOME), "C")
     assert not await one_person(handle, one, other)
     assert await one_person(handle, other, unnumbered)
+    assert {one, other} not in await waiting(handle), "two ID numbers need no human to tell two people apart"
 
 
 async def test_father_and_son_at_one_address_with_one_phone_stay_two(handle: Handle):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -23,12 +22,6 @@ from kangyun.commons.population.queries.sharing import links
 
 errors.register("kangyun.commons.population")
 ADDRESS = "http://kangyun.test"
-
-
-@pytest.fixture(autouse=True)
-def real_clock() -> Iterator[None]:
-    yield
-    clock.set_source(None)
 
 
 @pytest.fixture(scope="module")

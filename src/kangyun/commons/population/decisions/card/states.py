@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from kangyun.base import rules
+from kangyun.base import lifecycles
+from kangyun.base.errors import Problem
+
+_PACKAGE, _FILE = "kangyun.commons.population", "card_lifecycle.yaml"
 
 
 def next_state(state: str, event: str) -> str | None:
     """The state after an event; None when it cannot happen in this state."""
-    for row in rules.load("kangyun.commons.population", "card_lifecycle.yaml").table:
-        if row["state"] == state and row["event"] == event:
-            return str(row["next"])
-    return None
+    try:
+        return lifecycles.load(_PACKAGE, _FILE).next(state, event)
+    except Problem:
+        return None
 
 
 def may_follow(state: str, who: str) -> list[str]:
     """What somebody (resident or clerk) may do with a card in this state."""
-    table = rules.load("kangyun.commons.population", "card_lifecycle.yaml").table
-    return [str(row["event"]) for row in table if row["state"] == state and who in row["who"]]
+    return lifecycles.load(_PACKAGE, _FILE).may(state, who)

@@ -7,7 +7,7 @@ from typing import Any
 from kangyun.base import rules
 from kangyun.commons.population.decisions.matching import dates, names, numbers
 from kangyun.commons.population.decisions.matching.features import Features, decode, encode, features
-from kangyun.commons.population.decisions.matching.keys import blocking_keys
+from kangyun.commons.population.decisions.matching.keys import blocking_keys, meeting_keys
 from kangyun.commons.population.decisions.matching.scoring import (
     Evidence,
     FieldEvidence,
@@ -22,7 +22,7 @@ from kangyun.commons.population.decisions.matching.scoring import (
 
 __all__ = [
     "Evidence", "Features", "FieldEvidence", "Thresholds", "Verdict", "Weights", "blocking_keys", "check_example", "decode",
-    "encode", "features", "score", "verdict", "weights", "weights_of",
+    "encode", "features", "meeting_keys", "score", "verdict", "weights", "weights_of",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Pair = tuple[int, int]
@@ -60,6 +60,27 @@ class Clusters:
             return False
         small, large = sorted((self.group(first), self.group(second)), key=len)
         return any(not self.apart[record].isdisjoint(large) for record in small if record in self.apart)
+
+
+def inexcusable(contrary: Iterable[Pair], links: Iterable[Pair], numbers: Mapping[int, str]) -> Iterator[Pair]:
+    """Of the pairs that a hard rule calls two people, those of which no other record with the same ID number knows better.
+
+    A person whose name was misspelt once looks there like a twin of the own record without number. Where another record
+    with that number is linked to it, the number has already said whose the misspelt one is.
+    """
+    linked: dict[int, set[int]] = {}
+    holders: dict[str, set[int]] = {}
+    for one, other in links:
+        linked.setdefault(one, set()).add(other)
+        linked.setdefault(other, set()).add(one)
+    for record, number in numbers.items():
+        holders.setdefault(number, set()).add(record)
+
+    def known(one: int, other: int) -> bool:
+        same = holders.get(numbers.get(one, ""), set())
+        return not same.isdisjoint(linked.get(other, ())) and not same.isdisjoint(linked.get(one, ()))
+
+    return ((one, other) for one, other in contrary if not known(one, other) and not known(other, one))
 
 
 def settle(

@@ -7,12 +7,16 @@ from typing import Any
 
 import msgspec
 
+from kangyun.base import clock
 from kangyun.commons.population.decisions.matching import dates, names, numbers, places
+from kangyun.commons.population.decisions.matching.levels import near
 from kangyun.commons.population.decisions.matching.names import Spelling
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
 _SEXES = {"male": "1", "female": "2"}
 _DOCUMENTS = {"PPN", "TRC", "BC", "HC", "JHN", "NH", "MC", "NI", "SS", "DL", "MIL", "PRC", "HR"}
+# Insurance, under which a family may stand with one number: a newborn with its mother's.
+_FAMILY = ("MC:", "SS:", "NH:")
 _MOTHERS_NAME = "mothersMaidenName"
 _PARENTS = {"MTH", "FTH", "PRN", "mother", "father", "parent", "NMTH", "NFTH"}
 _OLD_NAMES = {"old", "maiden", "nickname", "anonymous"}
@@ -55,6 +59,10 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     roman: tuple[str, ...] = ()  # the same of names written in Latin letters
     phone: str = ""  # the first one
     slips: tuple[str, ...] = ()  # the Chinese main name, and it with one character left out
+    misread: str = ""  # the main name with the characters that nobody bears as those they were taken for
+    called: str = ""  # the given name in its characters
+    own: tuple[str, ...] = ()  # mobile telephones that are no parent's: those of people long grown up, unless they are known to be twins
+    papers: tuple[str, ...] = ()  # those of the documents that a single person has
 
 
 _decoder = msgspec.json.Decoder(Features)
@@ -81,18 +89,21 @@ def features(patient: dict[str, Any]) -> Features:
     child = next((found for text, _ in texts if (found := names.child_of(text))), None)
     parent_numbers, parent_names = _parents(patient)
     phones = _phones(patient)
+    order = _order(patient) or (child.order if child else "")
     return Features(
-        id_number=number.number, sure_number=number.number if number.sure else "", number_body=number.number[:17],
+        id_number=number.number, sure_number=number.number if number.sure and not _of_another(number, stated) else "", number_body=number.number[:17],
         documents=documents,
         name=main.name, names=_distinct(one.name for one in [main, *spellings]),
         sounds=_distinct(sound for one in [main, *spellings] for sound in one.sounds), loose=main.loose, shape=main.shape,
         letters=_distinct(one.letters for one in spellings if one.han), surname=main.surname, given=main.given,
         **_birth(stated, number),
-        sex=_SEXES.get(str(patient.get("gender")), "") or number.sex,
+        sex=_SEXES.get(str(patient.get("gender")), "") or ("" if _of_another(number, stated) else number.sex),
         phones=phones, phone=phones[0] if phones else "", **_places(patient),
         parent_numbers=parent_numbers, parent_names=_distinct([*parent_names, child.parent if child else ""]),
-        birth_order=_order(patient) or (child.order if child else ""), died=str(patient.get("deceasedDateTime") or "")[:10],
+        birth_order=order, died=str(patient.get("deceasedDateTime") or "")[:10],
         roman=_distinct(one.letters for one in spellings if not one.han), slips=_slips(main),
+        misread=main.misread, called=main.called, own=() if order else _own(phones, stated, number),
+        papers=tuple(one for one in documents if not one.startswith(_FAMILY)),
     )
 
 
@@ -149,9 +160,18 @@ def _kind(identifier: dict[str, Any]) -> str:
     return next((code for code in codes if code in _DOCUMENTS or code in {"NNCHN", "01"}), "")
 
 
+def _of_another(number: numbers.IdNumber, stated: str) -> bool:
+    """Whether a number is of another generation than the Patient: children are registered under a parent's, and the other way."""
+    born = dates.parse(stated)
+    inside = dates.parse(number.birth)
+    if born is None or inside is None or near(stated[:10], number.birth):
+        return False
+    return abs(born.year - inside.year) >= numbers.generation()
+
+
 def _birth(stated: str, number: numbers.IdNumber) -> dict[str, Any]:
     """The birth date as stated, and as in the ID number; 1 January stands for an unknown day."""
-    inside = number.birth if dates.parse(number.birth) else ""
+    inside = number.birth if dates.parse(number.birth) and not _of_another(number, stated) else ""
     main = stated[:10] if dates.parse(stated) and not stated.startswith("-01-01", 4) else ""
     if not main and inside and dates.year(stated) == inside[:4]:
         main = inside
@@ -166,6 +186,13 @@ def _phones(patient: dict[str, Any]) -> tuple[str, ...]:
     return _distinct(
         numbers.phone(str(one.get("value"))) for one in _items(patient.get("telecom")) if str(one.get("system", "phone")) in {"phone", "sms"}
     )[:4]
+
+
+def _own(phones: tuple[str, ...], stated: str, number: numbers.IdNumber) -> tuple[str, ...]:
+    """The telephones that two of a family hardly share: a child is reached by a parent's, and a house line by all who live there."""
+    born = dates.year(stated) or ("" if _of_another(number, stated) else number.birth[:4])
+    settled = born.isdigit() and clock.now().year - int(born) > numbers.settled()
+    return tuple(one for one in phones if settled and numbers.is_mobile(one))
 
 
 def _places(patient: dict[str, Any]) -> dict[str, Any]:

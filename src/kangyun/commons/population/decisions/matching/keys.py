@@ -14,6 +14,15 @@ def blocking_keys(one: Features) -> list[int]:
     return sorted({_hash(text) for text in _texts(one)})
 
 
+def meeting_keys(one: Features) -> list[int]:
+    """The few of them by which bulk imports wait for each other: birth date with surname, else the name with the year.
+
+    All of them would be thousands of locks for one slice of a table.
+    """
+    texts = [f"s{birth}{one.surname}" for birth in one.births if one.name]
+    return sorted({_hash(text) for text in texts or [f"y{loose_letters(one.loose)}{year}" for year in one.years if one.name]})
+
+
 def _hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
 

@@ -37,6 +37,8 @@ class Spelling:
     shape: str = ""
     letters: str = ""  # the letters of the sound in alphabetical order: the same whichever way round a name is written
     han: bool = True
+    misread: str = ""  # as `shape`, but of the given name only characters that nobody bears are taken for their look-alikes
+    called: str = ""  # the given name in its characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,13 @@ def _shapes() -> dict[int, str]:
         for other in group:
             found.setdefault(ord(other), first)
     return found
+
+
+@cache
+def _misreadings() -> dict[int, str]:
+    """Characters that nobody bears in the given name -> what they were taken for."""
+    strange = {ord(char) for char in _tables()["not_in_names"]}
+    return {char: meant for char, meant in _shapes().items() if char in strange and ord(meant) not in strange}
 
 
 @cache
@@ -120,6 +129,8 @@ def _chinese(name: str) -> Spelling:
     return Spelling(
         name=name, surname="".join(loose[:size]), given="".join(loose[size:]), sounds=_sounds(name, parts),
         loose="".join(loose), shape=name.translate(_shapes()), letters="".join(sorted("".join(parts))),
+        misread=name[:size].translate(_shapes()) + name[size:].translate(_misreadings()),
+        called=name[size:],
     )
 
 

@@ -14,6 +14,7 @@ from kangyun.commons.population.decisions.residents import id_check_digit
 _PACKAGE = "kangyun.commons.population"
 _WHOLE = re.compile(r"\d{17}[\dX]")
 _SHORT = re.compile(r"\d{15}")
+_MOBILE = re.compile(r"1[3-9]\d{9}")
 _SIGNS = re.compile(r"[\s\-–—_.()（）:：/]+")
 
 
@@ -41,6 +42,16 @@ class IdNumber:
 @cache
 def _fillers() -> Any:
     return rules.load(_PACKAGE, "matching_fillers.yaml").value
+
+
+def generation() -> int:
+    """How many years between the birth date in a number and the stated one make it the number of somebody else."""
+    return int(_fillers()["generation"])
+
+
+def settled() -> int:
+    """Until which age the telephone that somebody gives may well be a parent's."""
+    return int(_fillers()["settled"])
 
 
 @cache
@@ -90,3 +101,8 @@ def phone(text: str) -> str:
     if bare.startswith("01") and len(bare) == 12:
         bare = bare[1:]
     return "" if len(bare) < 7 or _is_filler("phones", bare) else bare
+
+
+def is_mobile(phone: str) -> bool:
+    """Whether a telephone number is carried about and not that of a house."""
+    return _MOBILE.fullmatch(phone) is not None
