@@ -21,7 +21,7 @@ from kangyun.commons.exchange.decisions.acknowledge import peek
 from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.peeking import peek as peek_document
 from kangyun.commons.exchange.decisions.cda.xml import MOST_BYTES
-from kangyun.commons.exchange.decisions.registrations import key_fits
+from kangyun.commons.exchange.decisions.registrations import key_fits, shown_key
 from kangyun.commons.exchange.decisions.tables import naming
 from kangyun.commons.exchange.model import Fault, Origin, Outcome, Reason
 from kangyun.commons.exchange.queries.translating import parameters, translations
@@ -53,7 +53,7 @@ async def receive(request: Request) -> Response:
     message = bytes(body).strip(b"\x0b\x1c")
     await keep_fresh(services.database)
     several = batches.messages(message) if batches.is_batch(message) else [message]
-    if not all(key_fits(peek(one).sender, _key(request)) for one in several):
+    if not all(_speaks_for(request, peek(one).sender) for one in several):
         return Response(status_code=401, headers={"www-authenticate": "Bearer"})
     if batches.is_batch(message):
         return await _batch(intake, message, several, kind)
@@ -78,10 +78,10 @@ def watch(services: Any) -> Callable[[Request, Response], None]:
     return Calls(services).note
 
 
-def _key(request: Request) -> str:
-    """The sender's key, as a bearer token or in a header of its own."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+def _speaks_for(request: Request, sender: str) -> bool:
+    """Whether the caller may send in the name of a sender: its key fits, and it is not the key of another one."""
+    name = request.state.handle.actor.name
+    return key_fits(sender, shown_key(request.headers)) and (not name.startswith("sender/") or name == f"sender/{sender}")
 
 
 async def receive_document(request: Request) -> Response:
@@ -100,7 +100,7 @@ async def receive_document(request: Request) -> Response:
         params = {"bytes": f">{MOST_BYTES}", "limit": str(MOST_BYTES)}
         return _outcome(request, 413, Outcome("quarantined", "AR", Reason("exchange.too-large", "", params)))
     sender, shown = peek_document(body)
-    if not key_fits(sender, _key(request)):
+    if not _speaks_for(request, sender):
         return Response(status_code=401, headers={"www-authenticate": "Bearer"})
     outcome = await Intake(services.database, services.gate, services.keys).take_file(body, sender, "cda", shown)
     status = 503 if outcome.retry else _STATUS[outcome.acknowledgement] if outcome.acknowledgement != "AA" else 201 if outcome.state == "stored" else 200
@@ -139,7 +139,7 @@ async def receive_table(request: Request) -> Response:
     ORIGIN.set(Origin("http", request.client.host if request.client else ""))
     services, query = request.app.state.services, request.query_params
     sender, kind = query.get("sender", "")[:80] or "tables", query.get("kind", "")
-    if not key_fits(sender, _key(request)):
+    if not _speaks_for(request, sender):
         return Response(status_code=401, headers={"www-authenticate": "Bearer"})
     limit = services.settings.max_body_bytes
     body = await _bounded(request, limit)

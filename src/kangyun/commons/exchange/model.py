@@ -109,10 +109,16 @@ NOTHING = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a message came: the channel (mllp, http, folder, fhir) and the address or folder at its other end."""
+    """How a message came: the channel (mllp, http, folder, fhir) and the address or folder at its other end.
+
+    `certificate` is the SHA-256, in hexadecimal digits, and `subject` the name (RFC 4514) of what the other end has shown
+    in a mutual TLS handshake.
+    """
 
     channel: str = ""
     address: str = ""
+    certificate: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kangyun.base.reactions import Change, Reaction
 from kangyun.commons.access import Handle
-from kangyun.commons.exchange.actions import outbound, upload
+from kangyun.commons.exchange.actions import notices, outbound, upload
 from kangyun.commons.exchange.decisions.cda.uploads import listened
 from kangyun.commons.exchange.decisions.outbound import receivers, resource_of
 
@@ -19,9 +19,16 @@ async def renew(handle: Handle, change: Change) -> None:
     await upload.put(handle, change)
 
 
+async def notify(handle: Handle, change: Change) -> None:
+    """Put a notice of the change down for those who have subscribed to it."""
+    await notices.put(handle, change)
+
+
 def reactions() -> list[Reaction]:
-    """The reactions of this room; none where nobody has asked to be told, so that nobody reads the feed for nothing."""
+    """The reactions of this room; where no receiver has asked to be told, nobody reads the feed for one."""
+    notifying = Reaction("exchange.notify", listens=frozenset({"Person"}), writes=frozenset(), act=notify)
     types = {resource_of(name) for one in receivers().values() for name in one.messages}
     telling = [Reaction("exchange.tell", listens=types, writes=frozenset(), act=tell)] if types else []
     wanted = listened()
-    return [*telling, Reaction("exchange.upload", listens=wanted, writes=frozenset(), act=renew)] if wanted else telling
+    uploading = [Reaction("exchange.upload", listens=wanted, writes=frozenset(), act=renew)] if wanted else []
+    return [notifying, *telling, *uploading]

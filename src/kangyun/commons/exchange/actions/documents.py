@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +14,32 @@ from kangyun.commons.exchange.decisions.cda.sheet import Paper
 from kangyun.commons.exchange.decisions.cda.translate import identifier_of, replaced, set_identifier, translate
 from kangyun.commons.exchange.decisions.cda.versions import entries_of, superseded, taken_back, version_of
 from kangyun.commons.exchange.decisions.facts import facts_of
+from kangyun.commons.exchange.decisions.inside import another_patient, united
+from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage
 from kangyun.commons.exchange.queries import current
 from kangyun.commons.population import beside, overtaken, prepare, telling, turn
 
 _TRIES = 8
 _NEW_ONLY = {"Binary", "DocumentReference", "Organization", "Practitioner", "Provenance"}
+
+
+async def process_inside(gate: Gate, raw: RawMessage, place: int, body: bytes, patient: dict[str, Any]) -> None:
+    """Make records of the document in the OBX of that place in a message about `patient`. Raises as `process_document`."""
+    inner = replace(raw, body=body)
+
+    def read() -> Paper:
+        paper = translate(inner.body, inner.sender, inner.received)
+        paper.patients[0] = united(patient, paper.patients[0])
+        # Whoever keeps the document, the numbers in it are those of the system that sends.
+        paper.sender = sender_of(raw.sender)
+        return paper
+
+    if another_patient(patient, translate(body, raw.sender, raw.received).patients[0]):
+        raise Fault("exchange.another-patient", "OBX-5", code="207", occurrence=place)
+    paper = read()
+    async with turn(telling(paper.patients[0])):
+        await _commit(gate.system(f"sender/{raw.sender}"), inner, paper, order.Turn(inner, paper.occurred), read=read, part=f"/{place}")
 
 
 async def process_document(gate: Gate, raw: RawMessage) -> Outcome:
@@ -28,21 +49,23 @@ async def process_document(gate: Gate, raw: RawMessage) -> Outcome:
     resources = [draft.resource for draft in paper.drafts]
     facts, mine = facts_of(paper.patients, resources, paper.occurred), order.Turn(raw, paper.occurred)
     async with turn(telling(paper.patients[0])):
-        resident = await _commit(gate.system("exchange"), raw, paper, mine)
+        resident = await _commit(gate.system(f"sender/{raw.sender}"), raw, paper, mine, read=lambda: translate(raw.body, raw.sender, raw.received))
     return Outcome("stored", "AA", None, raw.id, resident, kind, facts=replace(facts, matching=mine.matching))
 
 
-async def _commit(handle: Handle, raw: RawMessage, paper: Paper, mine: order.Turn) -> str:
+async def _commit(
+    handle: Handle, raw: RawMessage, paper: Paper, mine: order.Turn, *, read: Callable[[], Paper], part: str = ""
+) -> str:
     """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
     for attempt in range(_TRIES):
         if attempt:
-            paper = translate(raw.body, raw.sender, raw.received)
+            paper = read()
         registration = await prepare(handle, paper.patients[0], paper.sender.key, attempt, late=mine.late)
         writes = await _writes(handle, raw, paper, registration.patient)
         changed = [arrival.id for arrival in registration.arrivals if arrival.version > 1]
         try:
             inside = mine.beside(changed, beside(registration.arrivals))
-            await handle.commit([*registration.writes, *writes], key=f"raw-message/{raw.id}", beside=inside)
+            await handle.commit([*registration.writes, *writes], key=f"raw-message/{raw.id}{part}", beside=inside)
         except order.Late:
             mine.late = True
             continue

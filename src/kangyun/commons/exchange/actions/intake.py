@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -17,8 +16,8 @@ from kangyun.commons.exchange.actions import sealing
 from kangyun.commons.exchange.actions.keeping import Arrived, Known, keeper_of, measured
 from kangyun.commons.exchange.actions.processing import MESSAGES, process
 from kangyun.commons.exchange.decisions.acknowledge import build, peek
-from kangyun.commons.exchange.decisions.registrations import stranger
-from kangyun.commons.exchange.decisions.senders import sender_of
+from kangyun.commons.exchange.decisions.registrations import impostor, stranger
+from kangyun.commons.exchange.decisions.senders import key_of, sender_of
 from kangyun.commons.exchange.model import Acknowledgement, Fault, Header, Origin, Outcome, RawMessage, Reason
 from kangyun.commons.exchange.queries.messages import sql, write_reason
 from kangyun.commons.exchange.queries.quarantine import sql as quarantine
@@ -81,7 +80,8 @@ class Intake:
         `form` decides in `processing` what is made of it: fhir, cda, table; `kind` is shown to people.
         """
         try:
-            outcome = await self._take_one(self.arrived(body, sender, "", form, kind))
+            arrived = self.arrived(body, sender, "", form, kind)
+            outcome = await self._from_stranger(arrived) or await self._take_one(arrived)
         except Problem:
             return Outcome("received", "AE", Reason("exchange.away"), retry=True)
         MESSAGES.labels(_label(sender), form, outcome.state).inc()
@@ -90,6 +90,8 @@ class Intake:
     async def handle(self, raw: RawMessage) -> Outcome:
         """Process a kept message and note the result; used for new ones, by the sweep and by replay."""
         outcome = await process(self._gate, raw)
+        # Whoever reads the acknowledgement may rely on the audit trail as well.
+        await self._gate.settled()
         if outcome.noted:
             return outcome
         try:
@@ -119,10 +121,17 @@ class Intake:
 
     async def _take(self, body: bytes, header: Header) -> Outcome:
         arrived = self.arrived(body, header.sender, header.control_id, "hl7v2", _kind(header))
-        if stranger(arrived.sender, arrived.origin):
+        return await self._from_stranger(arrived) or await self._take_one(arrived)
+
+    async def _from_stranger(self, arrived: Arrived) -> Outcome | None:
+        """What comes in the name of a sender that it does not come from is kept aside; None for all else."""
+        if impostor(arrived.sender, arrived.origin):
+            reason = Reason("exchange.impostor", "MSH-4")
+        elif stranger(arrived.sender, arrived.origin):
             reason = Reason("exchange.stranger", "MSH-4", {"address": arrived.origin.address})
-            return await self.keep_aside(arrived, Outcome("quarantined", "AR", reason, kind=arrived.kind))
-        return await self._take_one(arrived)
+        else:
+            return None
+        return await self.keep_aside(arrived, Outcome("quarantined", "AR", reason, kind=arrived.kind))
 
     async def _take_one(self, arrived: Arrived) -> Outcome:
         """Keep and handle; gives the outcome at once when the sender has used the control id before."""
@@ -183,11 +192,6 @@ def _raw(arrived: Arrived, number: int) -> RawMessage:
 
 def _kind(header: Header) -> str:
     return "^".join(part[:12] for part in (header.kind, header.event) if part)
-
-
-def key_of(sender: str) -> int:
-    """The key of a sender's rows: 64 bits of the hash of its name."""
-    return int.from_bytes(hashlib.sha256(sender.encode()).digest()[:8], "big", signed=True)
 
 
 def _label(sender: str) -> str:

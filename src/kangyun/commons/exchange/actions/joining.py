@@ -6,7 +6,7 @@ from typing import Any
 
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.exchange.actions.coding import coder_of
-from kangyun.commons.exchange.decisions import results, visits
+from kangyun.commons.exchange.decisions import directory, results, visits
 from kangyun.commons.exchange.decisions.builders import provenance
 from kangyun.commons.exchange.decisions.drafts import Draft, Sheet
 from kangyun.commons.exchange.decisions.translate import settle
@@ -15,6 +15,7 @@ from kangyun.commons.exchange.queries import current
 # Directory entries seen by this process; they are written once and then only referred to.
 _seen: set[tuple[str, str]] = set()
 _MOST_SEEN = 50_000
+_CHOICE = {"occurrenceDateTime", "occurrenceTiming", "occurrencePeriod"}
 
 
 async def writes_of(handle: Handle, sheet: Sheet, resident: str, number: int, recorded: str) -> list[Write]:
@@ -97,11 +98,21 @@ def _joined(draft: Draft, held: dict[str, Any] | None) -> dict[str, Any] | None:
             return None
         if draft.type == "DiagnosticReport":
             news = _with_earlier_results(bare, draft.resource)
+    elif draft.join == "list":
+        news = directory.list_joined(bare or {}, draft)
     elif draft.join == "update":
-        news = {**draft.fallback, **(bare or {}), **draft.resource}
+        news = {**draft.fallback, **_without_rivals(bare or {}, draft.resource), **draft.resource}
     elif bare is not None and draft.join == "keep":
-        news = {**bare, **draft.resource}
+        # An institution that has moved in says itself what it is called; messages name it only.
+        news = bare if draft.type == "Organization" and bare.get("type") else {**bare, **draft.resource}
     return None if news == bare else news
+
+
+def _without_rivals(held: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    """What is held, less the other forms of a choice that the news makes: FHIR allows one of them."""
+    if not news.keys() & _CHOICE:
+        return held
+    return {key: value for key, value in held.items() if key not in _CHOICE}
 
 
 def _with_earlier_results(held: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from kangyun.commons.access import Transaction, Write
+from kangyun.commons.exchange.decisions.senders import key_of
 from kangyun.commons.exchange.model import Matching, RawMessage
 from kangyun.commons.exchange.queries.messages import sql
 
@@ -51,7 +52,7 @@ class Turn:
     async def _overtaken(self, transaction: Transaction, changed: Sequence[str], occurred: datetime) -> bool:
         if any(_newest.get((self._sender_key, one), occurred) > occurred for one in changed):
             return True
-        return bool(await transaction.connection.fetchval(sql.told_later, self._sender_key, list(changed), occurred))
+        return bool(await transaction.connection.fetchval(sql.told_later, self._sender_key, list(changed), occurred, [key_of(one) for one in changed]))
 
     def done(self, patient: str) -> None:
         """Remember what is committed but not yet noted in the table of messages."""

@@ -29,6 +29,7 @@ from kangyun.commons.exchange.decisions.outbound import (
     receivers,
     references,
     resource_of,
+    wants_before,
 )
 from kangyun.commons.exchange.gateways.mllp import Line, Unreachable, trusted
 from kangyun.commons.exchange.model import Fault
@@ -174,6 +175,9 @@ async def composed(handle: Handle, row: Any, receiver: Receiver, control: str) -
     parts: dict[str, list[dict[str, Any]]] = {"focus": [focus]}
     for name, path in gathering(row["message"]).items():
         parts[name] = await _read(handle, references(focus, path))
+    if wants_before(row["message"]) and row["version"] > 1:
+        former = await handle.fetch_version(row["type"], row["resource"], row["version"] - 1)
+        parts["before"] = [former.resource] if former and former.resource else []
     people = await _people(handle, [one for part in parts.values() for one in part])
     stamp = f"{clock.now().astimezone():%Y%m%d%H%M%S%z}"
     return compose(row["message"], Story(parts, people, row["version"]), receiver, control, stamp)

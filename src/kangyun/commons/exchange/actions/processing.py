@@ -16,14 +16,15 @@ from kangyun.base.database import Connection
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.exchange.actions import bundles, joining, keeping, moving, order
-from kangyun.commons.exchange.actions.documents import process_document
+from kangyun.commons.exchange.actions.documents import process_document, process_inside
 from kangyun.commons.exchange.actions.tables import process_table
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.encoding import decode
 from kangyun.commons.exchange.decisions.facts import facts_of
+from kangyun.commons.exchange.decisions.inside import documents_inside
 from kangyun.commons.exchange.decisions.message import parse
 from kangyun.commons.exchange.decisions.senders import sender_of
-from kangyun.commons.exchange.decisions.translate import translate
+from kangyun.commons.exchange.decisions.translate import each_patient, translate
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
 from kangyun.commons.population import (
     Ambiguous,
@@ -72,9 +73,20 @@ async def process(gate: Gate, raw: RawMessage) -> Outcome:
 
 
 async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
-    message = parse(decode(raw.body)[0])
-    sender = sender_of(raw.sender)
-    sheet = translate(message, sender, raw.received)
+    message, sender = parse(decode(raw.body)[0]), sender_of(raw.sender)
+    # All is read before anything is stored, so that a message with a fault stores nothing.
+    sheets = [translate(one, sender, raw.received) for one in each_patient(message)]
+    if sheets[0].patients:
+        for place, document in documents_inside(message):
+            await process_inside(gate, raw, place, document, sheets[0].patients[0])
+    for sheet in sheets[:-1]:
+        await _store(gate, raw, sheet, last=False)
+    return await _store(gate, raw, sheets[-1], last=True)
+
+
+async def _store(gate: Gate, raw: RawMessage, sheet: Sheet, *, last: bool) -> Outcome:
+    """Store what a message says of one resident; with the last one it is noted as stored."""
+    message = sheet.message
     keys = [key for patient in sheet.patients for key in telling(patient)]
     keys += [key for old in sheet.merged for key in telling({"identifier": old})]
     # Before the commit: a draft is settled, and so used up, by being written.
@@ -86,11 +98,11 @@ async def _process_hl7(gate: Gate, raw: RawMessage) -> Outcome:
         return Outcome("stored", "AA", None, raw.id, patient or None, f"{message.kind}^{message.event}", facts=told, noted=True)
 
     async with turn(keys):
-        return outcome(await _commit(gate.system("exchange"), raw, sheet, mine, outcome))
+        return outcome(await _commit(gate.system(f"sender/{raw.sender}"), raw, sheet, mine, outcome, last=last))
 
 
 async def _commit(
-    handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Turn, outcome: Callable[[str], Outcome]
+    handle: Handle, raw: RawMessage, sheet: Sheet, mine: order.Turn, outcome: Callable[[str], Outcome], *, last: bool
 ) -> str:
     """Commit until nobody else has written in between; a fresh translation each time, since drafts are used up."""
     for attempt in range(_TRIES):
@@ -106,7 +118,7 @@ async def _commit(
             arrivals = {arrival.id: arrival for one in registrations for arrival in one.arrivals}
             changed = [arrival.id for arrival in arrivals.values() if arrival.version > 1]
             inside = mine.beside(changed, beside(tuple(arrivals.values())))
-            noted = _noted(raw, outcome, resident)
+            noted = _noted(raw, outcome, resident) if last else None
             await handle.commit(_each_once(whole), beside=inside, after=noted)
         except order.Late:
             mine.late = True
@@ -154,7 +166,7 @@ def _each_once(writes: list[Write]) -> list[Write]:
 
 
 async def _process_fhir(gate: Gate, raw: RawMessage) -> Outcome:
-    handle, patient = gate.system("exchange"), None
+    handle, patient = gate.system(f"sender/{raw.sender}"), None
     groups = bundles.commits_of(raw.body)
     for number, writes in enumerate(groups):
         written = await handle.commit(writes, key=f"raw-message/{raw.id}/{number}")

@@ -59,6 +59,14 @@ async def new_key(database: Database, sender: str, actor: str) -> str:
     return key
 
 
+async def holder(database: Database, key: str) -> str | None:
+    """The sender whose key this is; None for a key of nobody."""
+    if not key:
+        return None
+    await keep_fresh(database)
+    return registrations.sender_with(key)
+
+
 async def keep_fresh(database: Database) -> None:
     """As `refresh`, but at most every few seconds; for processes that only answer HTTP."""
     now = time.monotonic()

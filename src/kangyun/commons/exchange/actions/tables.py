@@ -10,6 +10,7 @@ from typing import Any
 from kangyun.base import clock, errors
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
+from kangyun.commons.exchange.actions import row_order
 from kangyun.commons.exchange.actions.coding import coder_of
 from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
@@ -198,12 +199,15 @@ def _reason(error: Ambiguous | Problem) -> Reason:
 async def _commit(handle: Handle, group: Sequence[Good], sender: Sender, run: _Run) -> None:
     async with turn(key for one in group for key in telling(one.patient)):
         for attempt in range(_TRIES):
-            registrations = [await prepare(handle, one.patient, sender.key, attempt) for one in group]
+            registrations = [await prepare(handle, one.patient, sender.key, attempt, late=one.late) for one in group]
+            if await row_order.find_late(handle, sender, group, registrations):
+                registrations = [await prepare(handle, one.patient, sender.key, attempt, late=one.late) for one in group]
             writes = await _writes(handle, group, registrations, sender)
             arrivals = [arrival for one in registrations for arrival in one.arrivals]
             try:
                 if writes:
                     await handle.commit(writes, beside=beside(arrivals))
+                await row_order.note(handle, sender, group, [one.patient for one in registrations])
             except Problem as problem:
                 if not overtaken(problem) or attempt == _TRIES - 1:
                     raise
@@ -218,12 +222,13 @@ async def _writes(
 ) -> list[Write]:
     writes = {(write.type, write.id): write for one in registrations for write in one.writes}
     settled = [resource for row, one in zip(group, registrations, strict=True) for resource in row.settle(one.patient)]
+    spared = {spot for row in group if row.late for spot in row.lasting()}
     told = await coder_of(handle.database).code(handle, sender.key, settled)
     resources = {(resource["resourceType"], resource["id"]): resource for resource in told}
     held = await current(handle, resources)
     for spot, resource in resources.items():
         known = held.get(spot)
-        if known is not None and same(known, resource):
+        if known is not None and (spot in spared or same(known, resource)):
             continue
         source = {"source": f"{SENDER_SYSTEM}:{sender.urn.rsplit(':', 1)[-1]}"}
         version = int(known["meta"]["versionId"]) if known else 0

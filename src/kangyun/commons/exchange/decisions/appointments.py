@@ -16,6 +16,8 @@ from kangyun.commons.exchange.decisions.values import place, practitioners
 from kangyun.commons.exchange.model import Fault
 
 _MINUTES = {"MIN": 1, "M": 1, "MINUTES": 1, "": 1, "S": 1 / 60, "SEC": 1 / 60, "H": 60, "HR": 60, "分钟": 1, "小时": 60}
+_WITH = {"AIP", "AIL", "AIG"}
+_OFF = {"cancelled", "noshow", "entered-in-error"}
 _TIMELESS = {"cancelled", "proposed", "waitlist"}
 
 
@@ -110,6 +112,9 @@ def finished(sheet: Sheet) -> None:
         _block(draft, sheet)
     elif not draft.resource["participant"]:
         raise Fault("exchange.missing-segment", "PID", {"segment": "PID"}, code="100")
+    elif draft.resource["status"] in _OFF and not any(one.name in _WITH for one in sheet.message.segments):
+        # What only says that it is off does not say whom it would have been with; that stays.
+        draft.fallback["participant"] = draft.resource.pop("participant")
 
 
 def _block(draft: Draft, sheet: Sheet) -> None:

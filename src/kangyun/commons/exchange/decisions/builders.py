@@ -22,9 +22,11 @@ from kangyun.commons.exchange.decisions import (
 from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Joint, Sheet
 from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
-from kangyun.commons.exchange.decisions.people import identifiers
+from kangyun.commons.exchange.decisions.people import human_name, identifiers
 from kangyun.commons.exchange.decisions.values import place
 from kangyun.commons.exchange.model import RAW_SYSTEM, Fault
+
+_COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
 
 
 def patient(segment: Segment, sheet: Sheet) -> None:
@@ -231,6 +233,10 @@ def coverage(segment: Segment, sheet: Sheet) -> None:
     """IN1 to Coverage, its payer to the directory."""
     found = segment_map("in1", sheet.sender).apply(segment, sheet)
     found["beneficiary"] = sheet.subject
+    plan, called = segment.text(2) or segment.text(2, 2), segment.text(2, 2) or segment.text(35)
+    if plan:
+        kind = {"coding": [{"system": _COVERAGE_CLASS, "code": "plan"}]}
+        found["class"] = [{"type": kind, "value": plan, **({"name": called} if called else {})}]
     name = segment.text(4) or segment.text(2, 2) or segment.text(2)
     company = segment.text(3) or name
     if not company:
@@ -240,6 +246,16 @@ def coverage(segment: Segment, sheet: Sheet) -> None:
     draft = sheet.add(found, RESIDENT, sheet.sender.key, company, segment.text(36) or segment.text(2))
     if sheet.account is not None:
         sheet.account.resource.setdefault("coverage", []).append({"coverage": draft.reference})
+
+
+def guarantor(segment: Segment, sheet: Sheet) -> None:
+    """GT1: who pays the account; the resident, or somebody known by name."""
+    names = next((human_name(segment, one, sheet.sender) for one in segment.repetitions(3)), None)
+    if sheet.account is None or not names:
+        return
+    own = segment.text(11).upper() in {"SEL", "SELF", "18", "0"}
+    party = sheet.subject if own else {"type": "RelatedPerson", "display": str(names.get("text", ""))}
+    sheet.account.resource.setdefault("guarantor", []).append({"party": party})
 
 
 def provenance(sheet: Sheet, raw_id: int, targets: list[dict[str, str]], recorded: str) -> dict[str, Any]:
@@ -275,7 +291,8 @@ BUILDERS: dict[str, Callable[[Segment, Sheet], object]] = {
     "vaccine_fact": medicines.vaccine_fact, "appointment": appointments.appointment,
     "appointed": appointments.appointed, "document": documents.document, "content": documents.content,
     "charge": charges.charge, "referral": referrals.referral, "provider": referrals.provider,
-    "problem": problems.problem, "entry": directory.entry, "staff": directory.staff, "position": directory.position,
-    "location": directory.location, "department": directory.department, "observable": directory.observable,
-    "measured": directory.measured, "battery": directory.battery,
+    "problem": problems.problem, "goal": problems.goal, "guarantor": guarantor, "priced": directory.priced,
+    "price": directory.price, "entry": directory.entry, "staff": directory.staff, "position": directory.position,
+    "location": directory.location, "bed": directory.bed, "file": directory.file, "listed": directory.listed,
+    "department": directory.department, "observable": directory.observable, "measured": directory.measured, "battery": directory.battery,
 }  # fmt: skip

@@ -55,18 +55,26 @@ def coded(resource: dict[str, Any], translations: Translations) -> Coded:
 
 
 def _walk(value: Any, role: str, translations: Translations, found: Coded) -> Any:
-    """The value, itself where nothing changes."""
-    if isinstance(value, list):
-        items = [_walk(one, role, translations, found) if isinstance(one, dict | list) else one for one in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value.get("coding"), list):
+    """The value, itself where nothing changes; a copy is made only on the way to what does."""
+    if value.__class__ is list:
+        changed: Any = None
+        for place, one in enumerate(value):
+            if one.__class__ is dict or one.__class__ is list:
+                news = _walk(one, role, translations, found)
+                if news is not one:
+                    changed = changed or list(value)
+                    changed[place] = news
+        return changed or value
+    if value.get("coding").__class__ is list:
         return _concept(value, role, translations, found)
-    changed = {
-        name: news
-        for name, inner in value.items()
-        if isinstance(inner, dict | list) and (news := _walk(inner, role, translations, found)) is not inner
-    }
-    return {**value, **changed} if changed else value
+    changed = None
+    for name, inner in value.items():
+        if inner.__class__ is dict or inner.__class__ is list:
+            news = _walk(inner, role, translations, found)
+            if news is not inner:
+                changed = changed or dict(value)
+                changed[name] = news
+    return changed or value
 
 
 def _concept(concept: dict[str, Any], role: str, translations: Translations, found: Coded) -> dict[str, Any]:

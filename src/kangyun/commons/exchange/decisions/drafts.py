@@ -20,7 +20,7 @@ _NAMESPACE = UUID("7f0c2c52-6d0e-5d0b-9b2b-1115c0de2026")
 RESIDENT = "\0resident"
 
 # How a draft joins what the record already holds under its id; `update` lets its elements win and leaves the others.
-Join = Literal["replace", "visit", "result", "keep", "update"]
+Join = Literal["replace", "visit", "result", "keep", "update", "list"]
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Draft:
     event: str = ""
     # Elements that stand in where neither the message nor the record has them.
     fallback: dict[str, Any] = field(default_factory=dict[str, Any])
+    # Codes that a list of codes no longer has.
+    gone: list[str] = field(default_factory=list[str])
 
     @property
     def type(self) -> str:
@@ -70,6 +72,7 @@ class Group:
     seed: tuple[str, ...]
     is_document: bool
     parent: Draft | None = None
+    specimen: Draft | None = None
     told: list[tuple[Segment, Draft]] = field(default_factory=list[tuple[Segment, Draft]])
     observations: list[Draft] = field(default_factory=list[Draft])
     counts: dict[str, int] = field(default_factory=dict[str, int])

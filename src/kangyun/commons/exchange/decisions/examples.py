@@ -10,9 +10,9 @@ from kangyun.base.rules import Rule
 from kangyun.commons.exchange.decisions import codes, people, quantities, visits
 from kangyun.commons.exchange.decisions.drafts import Sheet
 from kangyun.commons.exchange.decisions.maps import compiled
-from kangyun.commons.exchange.decisions.message import parse
+from kangyun.commons.exchange.decisions.message import Message, parse
 from kangyun.commons.exchange.decisions.senders import sender_of
-from kangyun.commons.exchange.decisions.translate import settle, translate
+from kangyun.commons.exchange.decisions.translate import each_patient, settle, translate
 
 _HEADER = "MSH|^~\\&|HIS|EXAMPLE|KANGYUN|YUNZHOU|20260301080000+0800||{}|1|P|2.5"
 _JOINED = {"merge": "replaces", "change": "was", "link": "is one with", "unlink": "is not"}
@@ -25,6 +25,8 @@ def check_example(rule: Rule, given: Any) -> Any:
     if rule.id == "exchange.hl7v2.visits":
         return visits.status_after(given["event"], ended=given.get("ended", False))
     if rule.id == "exchange.hl7v2.joints":
+        return rule.map.get(given)
+    if rule.id == "exchange.hl7v2.not_taken":
         return rule.map.get(given)
     if rule.id == "exchange.units":
         return quantities.ucum(given)
@@ -75,7 +77,11 @@ def _sender(rule: Rule, given: dict[str, str]) -> Any:
 def _message(_rule: Rule, given: list[str]) -> list[str]:
     """The resources that a message becomes, with their status, in order; people of the directory left out."""
     text = "\r".join([_HEADER.format(given[0]), *given[1:]])
-    sheet = translate(parse(text), sender_of("EXAMPLE"), _NOON)
+    return [line for one in each_patient(parse(text)) for line in _lines(one)]
+
+
+def _lines(message: Message) -> list[str]:
+    sheet = translate(message, sender_of("EXAMPLE"), _NOON)
     written = [one for _, one in settle(sheet, "example")]
     skipped = {"Organization", "Practitioner", "Location"}
     shown = [one for one in written if one["resourceType"] not in skipped]

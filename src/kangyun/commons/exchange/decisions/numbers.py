@@ -56,9 +56,9 @@ def former_visit(segment: Segment, sheet: Sheet) -> None:
     mrg = next((one for one in reversed(sheet.message.segments[: segment.index]) if one.name == "MRG"), None)
     field = 6 if mrg and sheet.message.event == "A51" else 5
     old = identifier(mrg, mrg.raw(field), sheet.sender, "VN") if mrg and mrg.raw(field) else {}
-    if sheet.visit is None or not old:
-        raise Fault("exchange.missing-field", f"MRG-{field}" if sheet.visit else "PV1-19", code="101")
-    kept = sheet.visit.resource
+    kept = sheet.visit.resource if sheet.visit else {}
+    if sheet.visit is None or not old or "identifier" not in kept:
+        raise Fault("exchange.missing-field", "PV1-19" if "identifier" not in kept else f"MRG-{field}", code="101")
     same = {"status": "unknown", "class": kept["class"], "subject": sheet.subject}
     _former(sheet.visit, same, old, sheet)
 

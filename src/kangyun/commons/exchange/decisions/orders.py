@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kangyun.commons.exchange.decisions import codes, numbers, reports
-from kangyun.commons.exchange.decisions.drafts import Draft, Sheet
+from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Sheet
 from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
 from kangyun.commons.exchange.model import Fault
@@ -16,11 +16,16 @@ from kangyun.commons.exchange.model import Fault
 _MEDICINES = {"RXO", "RXE"}
 _DETAILS = {"OBR", "RXO", "RXE", "RXD", "RXA", "RQD", "ODS", "ODT"}
 _STOPPED = {"DC", "OD", "DR"}
+_WHEN = {"occurrenceDateTime", "occurrenceTiming"}
+# Structures in which the specimen stands before the orders for it.
+_SPECIMEN_FIRST = {"O33", "O35"}
 
 
 def request(segment: Segment, sheet: Sheet) -> None:
     """ORC: begins a ServiceRequest or a MedicationRequest, by what stands behind it."""
-    sheet.order, sheet.request, sheet.detailed, sheet.specimen, sheet.group = segment, None, False, None, None
+    sheet.order, sheet.request, sheet.detailed, sheet.group = segment, None, False, None
+    if sheet.message.event not in _SPECIMEN_FIRST:
+        sheet.specimen = None
     detail = detail_of(segment, sheet)
     if detail is None or detail.name not in {"RXD", "RXA"}:
         begin("MedicationRequest" if detail and detail.name in _MEDICINES else "ServiceRequest", segment, detail, sheet)
@@ -48,7 +53,14 @@ def begin(type_: str, orc: Segment, detail: Segment | None, sheet: Sheet) -> Dra
     if sheet.known(type_, *seed) and detail:
         seed = (*seed, detail.text(4) or detail.text(1))
     sheet.request = sheet.add(found, *seed, join="update")
+    if sheet.specimen is not None and type_ == "ServiceRequest":
+        _sent_with(sheet.specimen, sheet.request)
     return sheet.request
+
+
+def _sent_with(specimen: Draft, order: Draft) -> None:
+    specimen.resource.setdefault("request", []).append(order.reference)
+    order.resource.setdefault("specimen", []).append(specimen.reference)
 
 
 def order_numbers(orc: Segment | None, detail: Segment | None, sheet: Sheet) -> list[dict[str, Any]]:
@@ -80,11 +92,16 @@ def service(segment: Segment, sheet: Sheet) -> None:
     assert sheet.request is not None
     sheet.detailed = True
     fill(sheet.request, segment_map("obr_request", sheet.sender).apply(segment, sheet))
+    of = reports.specimen_told(segment, sheet, sheet.request.seed) if sheet.specimen is None else None
+    if of:
+        _sent_with(of, sheet.request)
     sheet.last = (segment, sheet.request)
 
 
 def fill(draft: Draft, found: dict[str, Any]) -> None:
     """Let a segment say more about a draft; what an earlier one said stays."""
+    if draft.resource.keys() & _WHEN:
+        found = {key: value for key, value in found.items() if key not in _WHEN}
     for key, value in found.items():
         draft.resource.setdefault(key, value)
 
@@ -101,6 +118,10 @@ def timing(segment: Segment, sheet: Sheet) -> None:
         held = draft.resource.setdefault("dosageInstruction", [{}])[0]
         for key, value in dosage[0].items():
             held.setdefault(key, value)
+    if draft.type == "ServiceRequest" and "occurrenceTiming" in found:
+        # How often says more than the first time alone, which may stand there already.
+        draft.resource.pop("occurrenceDateTime", None)
+        found.pop("occurrenceDateTime", None)
     if draft.type in {"ServiceRequest", "MedicationRequest"}:
         fill(draft, found)
 
@@ -118,11 +139,15 @@ def support(segment: Segment, sheet: Sheet) -> None:
 
 
 def specimen(segment: Segment, sheet: Sheet) -> None:
-    """SPM of an order: the specimen that is sent with it."""
-    if sheet.request is None:
+    """SPM of an order: the specimen that is sent with it, or with all orders behind it. Raises Fault."""
+    first = sheet.message.event in _SPECIMEN_FIRST
+    if sheet.request is None and not first:
         raise Fault("exchange.missing-segment", "ORC", {"segment": "ORC"}, code="100")
     number = segment.text(2, 2) or segment.text(2)
-    seed = (sheet.sender.urn, number) if number else (*sheet.request.seed, segment.text(1))
+    own = (RESIDENT, sheet.sender.key, sheet.occurred) if first or sheet.request is None else sheet.request.seed
+    seed = (sheet.sender.urn, number) if number else (*own, segment.text(1))
     draft = sheet.add(told("spm", segment, sheet), *seed, "SPM")
-    draft.resource["request"] = [sheet.request.reference]
-    sheet.request.resource.setdefault("specimen", []).append(draft.reference)
+    if first:
+        sheet.specimen, sheet.request = draft, None
+    elif sheet.request is not None:
+        _sent_with(draft, sheet.request)

@@ -1,6 +1,6 @@
-"""Problems: PRB of PPR to Condition.
+"""Problems and goals: PRB of PPR to Condition, GOL to Goal.
 
-HL7 v2.5.1 chapter 12, section 12.4.2 PRB; tables 0287 and 0288.
+HL7 v2.5.1 chapter 12, sections 12.4.1 GOL and 12.4.2 PRB; tables 0287 and 0288.
 """
 
 from __future__ import annotations
@@ -29,4 +29,20 @@ def problem(segment: Segment, sheet: Sheet) -> None:
         found["clinicalStatus"] = {"coding": [{"system": system, "code": "resolved"}]}
     seed = (number["system"], number["value"]) if number else (RESIDENT, sheet.sender.key, segment.text(3))
     draft = sheet.add(found, *seed, "PRB", join="update")
+    sheet.last = (segment, draft)
+    sheet.request = draft
+
+
+def goal(segment: Segment, sheet: Sheet) -> None:
+    """GOL to Goal of the problem before it; DE takes it back. Raises Fault."""
+    found = told("gol", segment, sheet)
+    number = numbers.entity(segment, 4, "FILL", sheet)
+    if number:
+        found["identifier"] = [number]
+    if segment.text(1) == "DE":
+        found["lifecycleStatus"] = "entered-in-error"
+    if sheet.request is not None and sheet.request.type == "Condition":
+        found["addresses"] = [sheet.request.reference]
+    seed = (number["system"], number["value"]) if number else (RESIDENT, sheet.sender.key, segment.text(3))
+    draft = sheet.add(found, *seed, "GOL", join="update")
     sheet.last = (segment, draft)

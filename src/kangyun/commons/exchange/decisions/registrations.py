@@ -19,6 +19,7 @@ from kangyun.commons.exchange.model import Fault, Origin
 _PACKAGE = "kangyun.commons.exchange"
 CHANNELS = ("mllp", "http", "folder", "fhir")
 MAPS = ("zone", "language", "enhanced", "authorities", "codes", "table")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _HOURS = re.compile(r"([01]\d|2[0-4])-([01]\d|2[0-4])")
 
 _known: dict[str, Registration] = {}
@@ -28,7 +29,8 @@ _known: dict[str, Registration] = {}
 class Registration:
     """One sender as it was registered; empty fields were not agreed.
 
-    `networks` are addresses or networks it may send from, `folders` names of watched folders, `key_hash` the SHA-256
+    `networks` are addresses or networks it may send from, `certificates` what it shows in a mutual TLS handshake, each
+    as SHA-256 in hexadecimal digits or as its subject (RFC 4514), `folders` names of watched folders, `key_hash` the SHA-256
     of its key in hexadecimal digits, `per_day` messages on a working day, `hours` when they come as `08-18`, `days` the
     days of the week from 1 (Monday) as `12345`, `maps` what it overrides of its file in rules/senders.
     """
@@ -45,6 +47,7 @@ class Registration:
     days: str = ""
     contact: str = ""
     maps: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    certificates: tuple[str, ...] = ()
 
     @property
     def body(self) -> dict[str, Any]:
@@ -53,13 +56,15 @@ class Registration:
         return {name: value for name, value in whole.items() if value}
 
 
-_FIELDS = ("name", "institution", "channel", "networks", "folders", "key_hash", "per_day", "hours", "days", "contact", "maps")
+_FIELDS = ("name", "institution", "channel", "networks", "folders", "key_hash", "per_day", "hours", "days", "contact", "certificates", "maps")
 
 
 def registration(sender: str, body: Mapping[str, Any]) -> Registration:
     """A registration from its kept form or a sender file. Raises ValueError, whose text is the field at fault."""
     networks = tuple(str(one) for one in body.get("networks") or ())
     _require(all(_is_network(one) for one in networks), "networks")
+    certificates = tuple(_certificate(str(one)) for one in body.get("certificates") or ())
+    _require(all(certificates), "certificates")
     channel, hours, days = str(body.get("channel") or ""), str(body.get("hours") or ""), str(body.get("days") or "")
     _require(channel in {"", *CHANNELS}, "channel")
     _require(not hours or (_HOURS.fullmatch(hours) is not None and hours[:2] < hours[3:]), "hours")
@@ -71,7 +76,7 @@ def registration(sender: str, body: Mapping[str, Any]) -> Registration:
     return Registration(
         sender, str(body.get("name") or ""), str(body.get("institution") or ""), channel, networks,
         tuple(str(one) for one in body.get("folders") or ()), str(body.get("key_hash") or ""), per_day, hours, days,
-        str(body.get("contact") or ""), maps,
+        str(body.get("contact") or ""), maps, certificates,
     )
 
 
@@ -86,6 +91,14 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _certificate(text: str) -> str:
+    """A fingerprint in small letters without colons, or a subject as it is; empty for anything else."""
+    plain = text.replace(":", "").lower()
+    if _FINGERPRINT.fullmatch(plain):
+        return plain
+    return text.strip() if "=" in text else ""
 
 
 def _check_maps(maps: Mapping[str, Any]) -> None:
@@ -155,9 +168,26 @@ def stranger(sender: str, origin: Origin) -> bool:
     return not any(address in ipaddress.ip_network(one, strict=False) for one in networks)
 
 
+def impostor(sender: str, origin: Origin) -> bool:
+    """Whether an MLLP message in the sender's name comes without the certificate that was agreed on.
+
+    Who shows a certificate may speak only for senders that it was registered for; who has one registered must show it.
+    """
+    agreed = registered(sender).certificates
+    if origin.channel != "mllp" or not (agreed or origin.certificate):
+        return False
+    return not ({origin.certificate, origin.subject} - {""}) & set(agreed)
+
+
 def hashed(key: str) -> str:
     """A sender's key as it is kept; keys are 32 random bytes, so a plain hash cannot be guessed."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def shown_key(headers: Mapping[str, str]) -> str:
+    """The key that a sender shows over HTTP, as a bearer token or in a header of its own; empty: none."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
 
 
 def key_fits(sender: str, key: str) -> bool:

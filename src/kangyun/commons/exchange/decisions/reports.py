@@ -21,7 +21,7 @@ def order(segment: Segment, sheet: Sheet) -> None:
 def report(segment: Segment, sheet: Sheet) -> None:
     """OBR to DiagnosticReport; it opens a group of results."""
     found = segment_map("obr", sheet.sender).apply(segment, sheet)
-    given = _order_numbers(segment, sheet)
+    given = _order_numbers(segment, sheet) or _unordered(segment, sheet)
     if not given:
         raise Fault("exchange.no-order", "OBR-3", code="101")
     found["identifier"] = given
@@ -37,13 +37,42 @@ def report(segment: Segment, sheet: Sheet) -> None:
     if effective and "end" not in effective:
         found["effectiveDateTime"] = found.pop("effectivePeriod")["start"]
     seed = (given[0]["system"], given[0]["value"], segment.text(4))
-    if sheet.specimen:
-        found["specimen"] = [sheet.specimen.reference]
+    of = sheet.specimen or specimen_told(segment, sheet, seed)
+    if of:
+        found["specimen"] = [of.reference]
     parent = _parent(segment, sheet)
     draft = sheet.add(found, *seed, join="result")
     is_document = codes.find("document_reports", segment.text(4), sheet.sender) is not None
-    sheet.group = Group(draft, segment, seed, is_document, parent)
+    sheet.group = Group(draft, segment, seed, is_document, parent, specimen=of)
     sheet.groups.append(sheet.group)
+
+
+def _unordered(segment: Segment, sheet: Sheet) -> list[dict[str, Any]]:
+    """What is measured at the bedside has no order yet (ORU R30 to R32): the message's own number stands in."""
+    if sheet.message.event not in {"R30", "R31", "R32"}:
+        return []
+    value = "/".join(one for one in (sheet.message.control_id, segment.text(1)) if one)
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "FILL"}]}
+    return [{"type": kind, "system": f"{sheet.sender.urn}:messages", "value": value}]
+
+
+def specimen_told(segment: Segment, sheet: Sheet, seed: tuple[str, ...]) -> Draft | None:
+    """OBR-15: the specimen where no SPM tells of it, as before 2.5; collected at OBR-7, received at OBR-14."""
+    if not segment.raw(15) or any(sheet.message.all("SPM")):
+        return None
+    parts = segment.parts(segment.raw(15))
+    named = [segment.text(15, 1, 2), *parts[2:3], *parts[1:2]]
+    kind = codes.concept([parts[0], next((one for one in named if one), ""), "HL70070"], sheet.sender)
+    found: dict[str, Any] = {"resourceType": "Specimen", "subject": sheet.subject, "type": kind}
+    for field, name in ((7, "collectedDateTime"), (14, "receivedTime")):
+        if segment.text(field):
+            try:
+                when = times.to_datetime(segment.text(field), sheet.sender.zone)
+            except Fault as fault:
+                fault.place = f"OBR-{field}"
+                raise
+            found |= {"collection": {name: when}} if field == 7 else {name: when}
+    return sheet.add({key: value for key, value in found.items() if value}, *seed, "OBR-15")
 
 
 def _parent(segment: Segment, sheet: Sheet) -> Draft | None:
@@ -116,12 +145,14 @@ def _name(segment: Segment) -> tuple[str, str]:
 def _observe(segment: Segment, sheet: Sheet) -> None:
     found = segment_map("obx", sheet.sender).apply(segment, sheet)
     found.update(results.observed(segment, sheet))
+    _suffixed(found, segment, sheet)
     found["subject"] = sheet.subject
     if sheet.visit:
         found["encounter"] = sheet.visit.reference
     found.setdefault("performer", [sheet.organization()])
-    if sheet.specimen:
-        found.setdefault("specimen", sheet.specimen.reference)
+    of = sheet.specimen or (sheet.group.specimen if sheet.group else None)
+    if of:
+        found.setdefault("specimen", of.reference)
     draft = sheet.add(found, *_observation_seed(segment, found, sheet), join="result")
     _in_group(draft, sheet)
     if sheet.group:
@@ -129,9 +160,24 @@ def _observe(segment: Segment, sheet: Sheet) -> None:
     sheet.last = (segment, draft)
 
 
+def _suffixed(found: dict[str, Any], segment: Segment, sheet: Sheet) -> None:
+    """OBX-3 such as 71020&IMP: which part of a report this is; an impression is what the report concludes."""
+    suffix = segment.text(3, 1, 2).upper()
+    part = codes.table("report_parts").get(suffix)
+    if part is None:
+        return
+    words = " ".join(one for one in (found["code"].get("text"), part) if one)
+    found["code"] = {**found["code"], "text": words}
+    if suffix == "IMP" and sheet.group and found.get("valueString"):
+        whole = sheet.group.draft.resource
+        whole["conclusion"] = "\n".join(one for one in (whole.get("conclusion"), found["valueString"]) if one)
+
+
 def _observation_seed(segment: Segment, found: dict[str, Any], sheet: Sheet) -> tuple[str, ...]:
     group = sheet.group
     code = "^".join([segment.text(3, 1) or segment.text(3, 2), segment.text(3, 3), segment.text(4)])
+    suffix = segment.text(3, 1, 2).upper()
+    code = f"{code}&{suffix}" if suffix in codes.table("report_parts") else code
     if group is None:
         when = found.get("effectiveDateTime", sheet.occurred)
         return RESIDENT, sheet.sender.key, code, when
@@ -223,6 +269,7 @@ def specimen(segment: Segment, sheet: Sheet) -> None:
     if sheet.group is None:
         raise Fault("exchange.missing-segment", "OBR", {"segment": "OBR"}, code="100")
     draft = _specimen(segment, sheet, *sheet.group.seed)
+    sheet.group.specimen = draft
     sheet.group.draft.resource.setdefault("specimen", []).append(draft.reference)
     for observation in sheet.group.observations:
         observation.resource["specimen"] = draft.reference

@@ -18,6 +18,8 @@ from kangyun.commons.exchange.model import Fault
 
 _TEXTS = {"ST", "TX", "FT", "SI", "IS", "ID", "PN", "XPN", "XCN", "XAD", "XTN", "CX", "EI", "PL", "DR", "HD", "XON"}
 _BLANK = re.compile(r"\s")
+_TENS = {"10", "x10", "X10", "×10", "*10"}
+_POWER = re.compile(r"-?\d{1,2}(/\w+)?")
 # How far a result has come; a message that is late must not take it back.
 _RANK = {"registered": 0, "preliminary": 1, "partial": 1, "final": 2, "amended": 3, "corrected": 3}
 
@@ -45,8 +47,13 @@ def _numeric(segment: Segment, _sheet: Sheet) -> dict[str, Any]:
     return {"valueQuantity": quantities.quantity(segment.text(5), unit(segment))}
 
 
+def _first(segment: Segment) -> str:
+    """The first value that an OBX tells; empty where there are only empty ones."""
+    return next(iter(segment.repetitions(5)), "")
+
+
 def _structured(segment: Segment, _sheet: Sheet) -> dict[str, Any]:
-    part = [*segment.parts(segment.repetitions(5)[0]), "", "", "", ""]
+    part = [*segment.parts(_first(segment)), "", "", "", ""]
     return quantities.structured(part[0], part[1], part[2], part[3], unit(segment))
 
 
@@ -87,15 +94,21 @@ _VALUES: dict[str, Callable[[Segment, Sheet], dict[str, Any]]] = {
 
 
 def unit(segment: Segment) -> str:
-    """The unit of an OBX: the code of OBX-6, or its text where no code is given."""
-    return segment.text(6) or segment.text(6, 2)
+    """The unit of an OBX: the code of OBX-6, or its text where no code is given.
+
+    Cells are counted in 10^9/L, whose sign many analysers do not escape; 10 alone would be another unit.
+    """
+    code, text = segment.text(6), segment.text(6, 2)
+    if code in _TENS and _POWER.fullmatch(text):
+        return f"{code}^{text}"
+    return code or text
 
 
 def attachment(segment: Segment) -> dict[str, Any]:
     """The Attachment in an OBX: ED source^type^subtype^encoding^data, or RP pointer^application^type^subtype. Raises Fault."""
     if segment.text(2).upper() == "RP":
         return _pointer(segment)
-    part = segment.repetitions(5)[0].split(segment.delimiters.component, 4) if segment.raw(5) else []
+    part = _first(segment).split(segment.delimiters.component, 4) if segment.raw(5) else []
     part = [*part, "", "", "", "", ""][:5]
     kind, subtype, encoding = (segment.unescape(one).strip().lower() for one in part[1:4])
     if encoding in {"base64", ""}:
@@ -113,7 +126,7 @@ def attachment(segment: Segment) -> dict[str, Any]:
 
 
 def _pointer(segment: Segment) -> dict[str, Any]:
-    part = [*segment.parts(segment.repetitions(5)[0]), "", "", "", ""]
+    part = [*segment.parts(_first(segment)), "", "", "", ""]
     address = part[0].replace(" ", "%20")
     if not address:
         raise Fault("exchange.missing-field", "OBX-5.1", code="101")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,3 +87,8 @@ def _joined(file: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any]:
 def file_name(key: str) -> str:
     """The file under rules/senders that belongs to a sender: small letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-") or "unknown"
+
+
+def key_of(name: str) -> int:
+    """The key of rows that belong to a sender, by its name, or to a resident, by the id: 64 bits of the hash."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

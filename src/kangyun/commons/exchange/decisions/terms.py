@@ -54,6 +54,11 @@ def terms(table: str) -> Terms:
     return Terms(table, system, found, words, bool(rule.body.get("contained")))
 
 
+def icd10() -> tuple[Term, ...]:
+    """The common codes of diseases, for rooms that let people look for one."""
+    return terms("icd10").all
+
+
 @lru_cache(maxsize=65_536)
 def term_of(table: str, text: str) -> Term | None:
     """The term that a text names exactly, or, where the table allows it, the only one that it contains."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,8 @@ from kangyun.commons.exchange.decisions.senders import Sender
 from kangyun.commons.exchange.model import Fault
 
 _PACKAGE = "kangyun.commons.exchange"
+# A hospital's clock that is a little wrong is no reason to lose its messages.
+_CLOCK_AHEAD = timedelta(days=366)
 # Where a new part of the message begins, a remark belongs to what went before no longer.
 _ENDS_RESULT = {"OBR", "ORC", "PID", "PV1", "SPM"}
 
@@ -42,6 +44,9 @@ def translate(message: Message, sender: Sender, received: datetime) -> Sheet:
         maker = makers.get(segment.name)
         if maker is not None:
             _make(maker, segment, sheet, seen[segment.name])
+    for number, patient in enumerate(sheet.patients, 1):
+        if times.is_later(str(patient.get("birthDate", "")), received):
+            raise Fault("exchange.in-the-future", "PID-7", code="102", occurrence=number)
     return _finished(sheet, rule)
 
 
@@ -51,9 +56,27 @@ def rule_for(message: Message) -> rules.Rule:
     name = _files().get(f"{kind}^{event}")
     if name is not None:
         return rules.load(_PACKAGE, name)
+    why = rules.load(_PACKAGE, "hl7v2/not_taken.yaml").map.get(f"{kind}^{event}")
+    if why:
+        raise Fault(why, "MSH-9.2", {"event": _shown(kind, event)}, code="201", unreadable=True)
     if any(known.startswith(f"{kind}^") for known in _files()):
         raise Fault("exchange.unsupported-event", "MSH-9.2", {"event": _shown(kind, event)}, code="201", unreadable=True)
     raise Fault("exchange.unsupported-type", "MSH-9.1", {"type": _shown(kind, event)}, code="200", unreadable=True)
+
+
+def each_patient(message: Message) -> list[Message]:
+    """The messages that one makes up: where two patients change beds, one for each. Raises Fault."""
+    if not rule_for(message).body.get("each"):
+        return [message]
+    whose = [segment for segment in message.segments if segment.name == "PID"]
+    behind = [message.segments.index(one) for one in whose]
+    if len(whose) != 2:
+        raise Fault("exchange.two-persons-needed", "PID", code="100", occurrence=max(1, len(whose)))
+    if whose[0].raw(3) == whose[1].raw(3):
+        raise Fault("exchange.merge-itself", "PID-3", code="205", occurrence=2)
+    head = message.segments[: behind[0]]
+    parts = (message.segments[behind[0] : behind[1]], message.segments[behind[1] :])
+    return [Message([*head, *part], message.delimiters) for part in parts]
 
 
 def supported() -> dict[str, str]:
@@ -82,10 +105,14 @@ def _occurred(message: Message, sender: Sender, received: datetime) -> str:
         text = segment.text(field) if segment else ""
         if segment and text:
             try:
-                return times.to_datetime(text, sender.zone)
+                found = times.to_datetime(text, sender.zone)
             except Fault as fault:
                 fault.place = f"{segment.name}-{field}"
                 raise
+            # After a clock that ran years ahead every message would be a late one.
+            if times.is_later(found, received, _CLOCK_AHEAD):
+                raise Fault("exchange.in-the-future", f"{segment.name}-{field}", code="102")
+            return found
     return instant(received)
 
 

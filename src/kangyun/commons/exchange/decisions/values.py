@@ -172,6 +172,15 @@ def extension(segment: Segment, field: int, sheet: Sheet, options: dict[str, Any
     return [{"url": options["url"], options["value"]: content}] if content else []
 
 
+def repeated(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]) -> dict[str, Any] | None:
+    """TQ1-3 as a Timing, within the times of TQ1-7 and TQ1-8; once is no repetition. Raises Fault."""
+    pattern = codes.concept(segment.parts(segment.repetitions(field)[0]), sheet.sender) if segment.repetitions(field) else None
+    if pattern is None or segment.text(field).upper() in {"ONCE", "1", "ST", "STAT"}:
+        return None
+    bounds = {name: value for name, at in (("start", 7), ("end", 8)) if (value := datetime(segment, at, sheet, {}))}
+    return {"code": pattern, **({"repeat": {"boundsPeriod": bounds}} if bounds else {})}
+
+
 def birth_place(segment: Segment, field: int, _sheet: Sheet, _options: dict[str, Any]) -> dict[str, str] | None:
     """PID-23, a place of birth, as an Address that has its text only."""
     whole = "".join(segment.parts(segment.raw(field)))
@@ -265,13 +274,13 @@ def company(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]
     return sheet.entry("Organization", {"name": name}, name, sheet.sender.key, "company", number or name) if name else None
 
 
-_INNER = {function.__name__: function for function in (mother, identifiers, coded, birth_place)}
+_INNER = {function.__name__: function for function in (mother, identifiers, coded, birth_place, datetime)}
 
 CONVERTERS = {
     function.__name__: function
     for function in (
         text, texts, date, datetime, instant, birth_time, code, coded, concepts, coding, flag, number, practitioners,
-        participants, interpreters, organization, words, notes, amount, order_number, actors, company, place, cx_list, extension, nationality, birth_place,
+        participants, interpreters, organization, words, notes, amount, order_number, actors, company, place, repeated, cx_list, extension, nationality, birth_place,
         diagnosis, asserter, manifestations, category, organizations, specimen_numbers,
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ from kangyun.base import rules
 from kangyun.commons.exchange.decisions.times import moment
 
 _PACKAGE = "kangyun.commons.exchange"
-_MOVES = {"A02", "A06", "A07", "A12"}
+_MOVES = {"A02", "A06", "A07", "A10", "A12", "A17"}
 _OVER = {"finished", "cancelled", "entered-in-error"}
 
 
@@ -38,7 +38,10 @@ def begin(encounter: dict[str, Any], event: str, occurred: str, place: dict[str,
     encounter["status"] = status or "unknown"
     if status:
         encounter["statusHistory"] = [{"status": status, "period": {"start": occurred}}]
-    if place:
+    if place and status == "planned":
+        # Nobody is there yet; the place of the admission takes its place.
+        encounter["location"] = [{"location": place, "status": "planned"}]
+    elif place:
         # Only these say when the place was entered; every other message says where the visit is.
         start = occurred if event in _MOVES else period.get("start", occurred)
         encounter["location"] = [{"location": place, "status": "active", "period": {"start": start}}]

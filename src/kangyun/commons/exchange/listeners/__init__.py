@@ -10,16 +10,19 @@ from typing import Any
 
 import structlog
 
+from kangyun.base import tls
 from kangyun.base.errors import Problem
+from kangyun.base.settings import Settings
 from kangyun.commons.exchange.actions import Intake
 from kangyun.commons.exchange.actions.registering import refresh
 from kangyun.commons.exchange.actions.sweep import take_over
 from kangyun.commons.exchange.listeners.folder import Folder
-from kangyun.commons.exchange.listeners.mllp import Limits, MllpServer, tls_context
+from kangyun.commons.exchange.listeners.mllp import Limits, MllpServer
 
 log = structlog.get_logger()
 
 _FRESH_SECONDS = 5.0
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 __all__ = ["Folder", "Limits", "MllpServer", "listening"]
 
@@ -37,19 +40,30 @@ async def listening(services: Any) -> AsyncGenerator[MllpServer | None]:
         await refresh(services.database)
     watching = asyncio.create_task(_keep_fresh(services))
     folder = asyncio.create_task(Folder(Path(settings.folder_in), intake).watch()) if settings.folder_in else None
+    renewing: asyncio.Task[None] | None = None
     server = MllpServer(intake.receive, intake.refuse, Limits(message=settings.mllp_max_bytes, half_frame=settings.mllp_idle_seconds))
     try:
         if settings.mllp_port:
-            tls = tls_context(settings.mllp_tls_certificate, settings.mllp_tls_key)
-            await server.start(settings.host, settings.mllp_port, tls)
+            papers = tls.Papers(settings.mllp_tls_certificate, settings.mllp_tls_key, settings.mllp_tls_authorities)
+            context = papers.context() if papers.certificate else None
+            renewing = asyncio.create_task(tls.renew(context, papers)) if context else None
+            await server.start(_host(settings), settings.mllp_port, context)
             log.info("mllp.listening", port=server.port)
         yield server if settings.mllp_port else None
     finally:
         await server.close()
-        tasks = {watching, folder} if folder else {watching}
+        tasks = {task for task in (watching, folder, renewing) if task}
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _host(settings: Settings) -> str:
+    """Where MLLP listens: what is not encrypted stays on this machine unless the operator wants it otherwise."""
+    if settings.mllp_tls_certificate or settings.mllp_plain or settings.host in _LOOPBACK:
+        return settings.host
+    log.warning("mllp.loopback_only")
+    return "127.0.0.1"
 
 
 async def _keep_fresh(services: Any) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from cryptography import x509
 
+from kangyun.base.tls import fingerprint
 from kangyun.commons.exchange.actions import ORIGIN
 from kangyun.commons.exchange.listeners.frames import Framer, Junk, Piece, TooLarge
 from kangyun.commons.exchange.model import Fault, Origin
@@ -18,6 +20,7 @@ log = structlog.get_logger()
 
 _READ = 65_536
 _LARGE = 1 << 20
+_HANDSHAKE_SECONDS = 10.0
 
 # Takes a message and gives the answer, or nothing where none is wanted.
 Receive = Callable[[bytes], Awaitable[bytes | None]]
@@ -64,13 +67,21 @@ class MllpServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
+    def host(self) -> str:
+        """The address it listens on."""
+        assert self._server is not None
+        return str(self._server.sockets[0].getsockname()[0])
+
+    @property
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._open)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen. Raises OSError when the port is taken."""
-        self._server = await asyncio.start_server(self._connected, host, port, ssl=tls, limit=_READ, backlog=256)
+        patience = _HANDSHAKE_SECONDS if tls else None
+        self._server = await asyncio.start_server(
+            self._connected, host, port, ssl=tls, limit=_READ, backlog=256, ssl_handshake_timeout=patience)
 
     async def close(self, patience: float = 5.0) -> None:
         """Stop listening, give running messages `patience` seconds to be answered, then cut."""
@@ -92,9 +103,8 @@ class MllpServer:
             writer.close()
             return
         self._open.add(task)
-        peer = writer.get_extra_info("peername")
-        ORIGIN.set(Origin("mllp", str(peer[0]) if peer else ""))
         try:
+            ORIGIN.set(_origin(writer))
             await _Connection(self._desk, reader, writer).serve()
         except (ConnectionError, TimeoutError, ssl.SSLError) as error:
             log.info("mllp.lost", error=type(error).__name__)
@@ -195,14 +205,12 @@ class _Connection:
         return held > _LARGE and self._desk.held > self._limits.all_buffers
 
 
-def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
-    """The context for TLS from two PEM files; None when no certificate is set."""
-    if not certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key or None)
-    return context
+def _origin(writer: asyncio.StreamWriter) -> Origin:
+    """Who is at the other end, by its address and, in mutual TLS, by its certificate."""
+    peer, tls = writer.get_extra_info("peername"), writer.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if tls else None
+    subject = x509.load_der_x509_certificate(shown).subject.rfc4514_string() if shown else ""
+    return Origin("mllp", str(peer[0]) if peer else "", fingerprint(shown) if shown else "", subject)
 
 
 async def _shut(writer: asyncio.StreamWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from kangyun.base import clock, web
+from kangyun.base import clock, errors, web
 from kangyun.commons.exchange.actions import quarantine
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.decisions.senders import sender_of
@@ -21,6 +22,8 @@ from kangyun.commons.exchange.queries import quarantine as queries
 _PAGE = "/exchange/quarantine"
 _KINDS = ("quarantined", "waiting", "dismissed")
 _AT_ONCE = 50
+# Stands for what differs from message to message.
+_UNKNOWN = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,14 @@ def _heap(one: queries.Group, chosen: dict[str, str], language: str) -> Heap:
 
 def words_of(key: str, language: str) -> str:
     """What a kind of reason means, where no particular message is looked at."""
-    text = told(Reason(key), language) if key else ""
-    for unknown in ("“?”", " '?'", "：?", ": ?", " ?", "?"):
-        text = text.replace(unknown, "")
+    if not key:
+        return ""
+    of_many = f"{key}.heap"
+    key = of_many if of_many in errors.messages() else key
+    named = Formatter().parse(errors.messages().get(key, {}).get(language, ""))
+    text = told(Reason(key, "", {name: _UNKNOWN for _, name, _, _ in named if name}), language)
+    for quoted in (f"“{_UNKNOWN}”", f" '{_UNKNOWN}'", f"：{_UNKNOWN}", f": {_UNKNOWN}"):
+        text = text.replace(quoted, "")
     return text
 
 

@@ -125,7 +125,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bytea[]
 WHERE m.sender_key = g.sender_key AND m.id = g.id AND m.sealed = 0;
 
 -- name: told_later
--- Whether a sender has told of a later event of one of these residents.
+-- Whether a sender has told of a later event of one of these residents, in a message or in a row of a sheet.
 SELECT EXISTS (
     SELECT FROM raw_message WHERE patient = ANY($2) AND occurred > $3 AND state = 'stored' AND sender_key = $1
-);
+) OR EXISTS (SELECT FROM row_told WHERE resident = ANY($4::bigint[]) AND sender_key = $1 AND told > $3);

@@ -34,3 +34,14 @@ SELECT receiver, state, count(*) AS number, min(created) FILTER (WHERE state = '
 
 -- name: again
 UPDATE outbound SET state = 'waiting', handled = NULL, next_try = $2 WHERE receiver = $1 AND state = 'refused';
+
+-- name: notices
+-- What waits for one subscriber: it is told once of all of it.
+SELECT max(id) AS last, coalesce(max(tries), 0) AS tries, max(next_try) FILTER (WHERE tries > 0) AS rest
+FROM outbound WHERE receiver = $1 AND state = 'waiting';
+
+-- name: settle_notices
+UPDATE outbound SET state = $3, handled = $4, reason = $5, tries = tries + 1 WHERE receiver = $1 AND state = 'waiting' AND id <= $2;
+
+-- name: postpone_notices
+UPDATE outbound SET tries = tries + 1, next_try = $3, reason = $4 WHERE receiver = $1 AND state = 'waiting' AND id <= $2;

@@ -24,3 +24,15 @@ SELECT sheet, row, col, label, reason FROM held_row WHERE message = $1 ORDER BY 
 -- name: reasons
 SELECT (reason::json ->> 'key') AS key, label, count(*) AS number FROM held_row WHERE message = $1
 GROUP BY 1, 2 ORDER BY 3 DESC;
+
+-- name: overtaken
+-- Of these residents, those of whom the sender has told later than `until`: in a message, or in a row of a sheet.
+SELECT p.patient, p.until FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS p(patient, resident, until)
+WHERE EXISTS (
+    SELECT FROM raw_message m WHERE m.patient = p.patient AND m.occurred > p.until AND m.state = 'stored' AND m.sender_key = $1
+) OR EXISTS (SELECT FROM row_told t WHERE t.resident = p.resident AND t.sender_key = $1 AND t.told > p.until);
+
+-- name: note_told
+INSERT INTO row_told (resident, sender_key, told)
+SELECT r.resident, $1, max(r.told) FROM unnest($2::bigint[], $3::timestamptz[]) AS r(resident, told) GROUP BY 1 ORDER BY 1
+ON CONFLICT (resident, sender_key) DO UPDATE SET told = excluded.told WHERE row_told.told < excluded.told;

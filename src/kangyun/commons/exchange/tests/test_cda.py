@@ -122,14 +122,15 @@ async def test_real_american_documents_are_stored_and_one_with_an_impossible_dat
     assert name == "Transfer_Summary"
     assert reason is not None
     assert (reason.key, reason.place) == (
-        "exchange.bad-time", "/ClinicalDocument/component/structuredBody/component[4]/section/entry/encounter/effectiveTime/@value"
+        "exchange.bad-time",
+        "/ClinicalDocument/component/structuredBody/component[2]/section/entry/organizer/component/observation/participant[1]/time/@value",
     )
     mended = (DATA / "Transfer_Summary.ccda").read_bytes().replace(b'"20013103"', b'"20130331"').replace(b'"200130', b'"20130').replace(b'"201102019"', b'"20110219"').replace(b'low value="421927004"', b'low value="20130311"')
     outcome = await house.send(mended)
     assert outcome.state == "stored", outcome.reason
     types = Counter(one["resourceType"] for one in await house.handle.everything(str(outcome.patient)))
     assert types.keys() >= {
-        "AllergyIntolerance", "Condition", "Encounter", "FamilyMemberHistory", "Goal", "Immunization", "MedicationStatement",
+        "Consent", "Coverage", "Device", "DeviceUseStatement", "AllergyIntolerance", "Condition", "Encounter", "FamilyMemberHistory", "Goal", "Immunization", "MedicationStatement",
         "Observation", "Procedure", "ServiceRequest", "Composition", "DocumentReference", "DiagnosticReport",
     }
 

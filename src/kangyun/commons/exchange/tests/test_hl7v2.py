@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -192,3 +193,89 @@ async def test_a_visit_under_the_wrong_patient_moves_with_all_that_belongs_to_it
     assert (await hospital.one("Encounter", identifier="V1"))["subject"] == owner
     assert (await hospital.one("Observation", code="14749-6"))["subject"] == owner
     assert (await hospital.one("DiagnosticReport", code="24323-8"))["subject"] == owner
+
+
+async def test_two_patients_change_beds_or_neither_does(hospital: Hospital):
+    other, pv1 = PID.replace("|7^", "|9^").replace("周秀兰", "吴桂英"), "PV1|1|I|{}||||||||||||||||{}"
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", PID, pv1.format("W3^305^1", "V1"))
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", other, pv1.format("W3^306^2", "V2"))
+    swap = ["EVN|A17|20260302080000+0800", PID, pv1.format("W3^306^2", "V1"), other, pv1.format("W3^305^1", "V2")]
+    for _ in range(2):
+        assert (await hospital.send("ADT^A17", *swap)).state == "stored"
+    names = {}
+    for number in ("V1", "V2"):
+        visit = await hospital.one("Encounter", identifier=number)
+        assert [place["status"] for place in visit["location"]] == ["completed", "active"]
+        names[number] = visit["location"][-1]["location"]["display"]
+    assert ("306" in names["V1"], "305" in names["V2"]) == (True, True)
+    for wrong in (swap[:3], [*swap, other], [*swap[:3], PID, swap[2]]):
+        assert (await hospital.send("ADT^A17", *wrong)).state == "quarantined"
+
+
+def test_every_event_about_persons_and_visits_has_a_rule_or_a_reason():
+    reasons = rules.load(PACKAGE, "hl7v2/not_taken.yaml").map
+    told = {f"ADT^A{number:02}" for number in range(1, 63)}
+    assert told - set(supported()) == {"ADT^A19", "ADT^A56", "ADT^A57", "ADT^A58", "ADT^A59"} == told & set(reasons)
+
+
+async def test_an_event_that_is_not_taken_says_why(hospital: Hospital):
+    outcome = await hospital.send("ADT^A19", "EVN|A19|20260301080000+0800", PID)
+    assert outcome.reason
+    assert (outcome.acknowledgement, outcome.reason.key) == ("AR", "exchange.event-asks")
+
+
+async def test_a_list_of_codes_grows_and_loses_what_is_deleted(hospital: Hospital):
+    file = "MFI|99WARD^病区^L||UPD|||NE"
+    await hospital.send("MFN^M13", file, "MFE|MAD|||W3^三病区|CWE", "MFE|MAD|||W4^四病区|CWE")
+    await hospital.send("MFN^M13", file, "MFE|MDL|||W4|CWE", "MFE|MUP|||W5^五病区|CWE")
+    found = await hospital.all("CodeSystem", name="99WARD")
+    assert [one["code"] for one in found[0]["concept"]] == ["W3", "W5"]
+
+
+async def test_the_status_of_a_bed_joins_the_bed_that_visits_name(hospital: Hospital):
+    await hospital.send("ADT^A01", "EVN|A01|20260301080000+0800", PID, "PV1|1|I|W3^305^2||||||||||||||||V1")
+    await hospital.send("ADT^A20", "EVN|A20|20260302080000+0800", "NPU|W3^305^2|H")
+    assert [one["operationalStatus"]["code"] for one in await hospital.all("Location") if "operationalStatus" in one] == ["H"]
+
+
+CDA = """<?xml version="1.0" encoding="UTF-8"?><ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+ <typeId root="2.16.840.1.113883.1.3" extension="POCD_MT000040"/><id root="1.2.3.9" extension="C1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/>
+ <title>出院小结</title><effectiveTime value="20260305090000+0800"/><confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25"/>
+ <recordTarget><patientRole><id root="1.2.3" extension="7"/><patient><name>周秀兰</name><birthTime value="{birth}"/></patient></patientRole></recordTarget>
+ <author><time value="20260305090000+0800"/><assignedAuthor><id root="1.2.3.4" extension="D7"/></assignedAuthor></author>
+ <custodian><assignedCustodian><representedCustodianOrganization><id root="1.2.3.5"/></representedCustodianOrganization></assignedCustodian></custodian>
+ <component><structuredBody><component><section><code code="11450-4" codeSystem="2.16.840.1.113883.6.1"/><title>问题</title><text/>
+  <entry><act classCode="ACT" moodCode="EVN"><code code="CONC" codeSystem="2.16.840.1.113883.5.6"/><statusCode code="active"/><entryRelationship typeCode="SUBJ">
+  <observation classCode="OBS" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4"/><id root="1.2.3.6" extension="P1"/>
+  <code code="55607006" codeSystem="2.16.840.1.113883.6.96"/><statusCode code="completed"/>
+  <value xsi:type="CD" code="I10" codeSystem="2.16.840.1.113883.6.3" displayName="高血压"/></observation></entryRelationship></act></entry>
+ </section></component></structuredBody></component></ClinicalDocument>"""
+
+
+def embedded(birth: str, packed: bool = False) -> list[str]:
+    body = CDA.replace("{birth}", birth).encode()
+    if packed:
+        body = b'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="b"\r\n\r\n--b\r\nContent-Type: text/xml\r\n\r\n' + body + b"\r\n--b--\r\n"
+    data = base64.b64encode(body).decode()
+    txa = "TXA|1|DS^出院小结||||20260305090000+0800||||||D2|D1||||AU"
+    return [PID, txa, f"OBX|1|ED|34133-9^出院小结^LN||^TEXT^XML^Base64^{data}||||||F"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_cda_document_inside_a_message_is_kept_and_read(hospital: Hospital, packed: bool):
+    for _ in range(2):
+        outcome = await hospital.send("MDM^T02", *embedded("19560304", packed))
+        assert (outcome.state, outcome.reason) == ("stored", None)
+    person = await hospital.one("Patient", identifier="7")
+    composition = await hospital.one("Composition")
+    assert composition["subject"]["reference"] == f"Patient/{person['id']}"
+    assert len(await hospital.all("DocumentReference")) == 2
+    assert "I10" in str(await hospital.one("Condition"))
+
+
+async def test_a_document_about_somebody_else_inside_a_message_stores_nothing(hospital: Hospital):
+    body = [line.replace("7^^^H&1.2.3&ISO^MR", "8^^^H&1.2.3&ISO^MR") for line in embedded("19610708")]
+    outcome = await hospital.send("MDM^T02", *body)
+    assert outcome.reason
+    assert (outcome.state, outcome.reason.key, outcome.reason.place) == ("quarantined", "exchange.another-patient", "OBX-5")
+    assert await hospital.all("DocumentReference") == []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +19,7 @@ from kangyun.commons.exchange.decisions.showing import show
 from kangyun.commons.exchange.decisions.translate import settle, translate
 from kangyun.commons.exchange.decisions.visits import join
 from kangyun.commons.exchange.model import Fault
+from kangyun.commons.exchange.tests.test_whole_day import CASES
 
 ADT = [
     "MSH|^~\\&|HIS|YZFH|KANGYUN|YUNZHOU|20240311082200+0800||ADT^A08^ADT_A01|F1|P|2.5|||AL|NE|CHN|UNICODE UTF-8",
@@ -48,6 +53,25 @@ PIECES = st.sampled_from([
     "", '""', "^", "^^^", "~", "&", "x", "0", "-1", "99999999", "20240230", "2024", "Z", "周", "a b", "\\", "\\.br\\", "\\X00\\", "1e5",
     "<5", "3.9-6.1", "\u200b", "\u3000", "   ", "^a^b", "a&b&c", "~~", "1^2^3^4^5^6^7^8^9", "é\t", "\x07", "NaN", "1" * 60, "A" * 300,
 ])  # fmt: skip
+
+
+def _each_field(segments: list[str]) -> Iterator[list[str]]:
+    """The message again and again, with blanks or empty repetitions in one field after the other, and in some behind the last."""
+    for at, line in enumerate(segments):
+        for field in range(1, line.count("|") + 4):
+            for piece in ("\u3000", "~~"):
+                fields = [*line.split("|"), *[""] * 4]
+                fields[field] = piece
+                yield [*segments[:at], "|".join(fields), *segments[at + 1:]]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_no_field_of_what_is_sent_in_a_day_is_a_fault_of_ours_when_it_is_blank(case: dict[str, Any]):
+    for type_, *segments in case["messages"]:
+        head = f"MSH|^~\\&|HIS|YZFH|KANGYUN|YUNZHOU|20240311082200+0800||{type_}|F1|P|{case['version']}|||AL|NE|CHN|UNICODE UTF-8"
+        for changed in _each_field(segments):
+            with suppress(Fault):
+                settle(translate(parse("\r".join([head, *changed])), sender_of("YZFH"), NOW), "p1")
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -132,7 +132,7 @@ async def test_another_process_that_finishes_what_waits_does_not_overtake(servic
     async with services.database.connection() as connection:
         await connection.execute("UPDATE raw_message SET next_try = now() - interval '1 second' WHERE state = 'received'")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", OTHER_PROCESS, services.database.dsn, str(services.settings.data / "keys"), stdout=asyncio.subprocess.PIPE)
+        sys.executable, "-c", OTHER_PROCESS, services.database.dsn, services.settings.keys_folder, stdout=asyncio.subprocess.PIPE)
     told, _ = await process.communicate()
     assert b"1" in told.splitlines()
     assert name_of(await patient(services)) == "周秀英"

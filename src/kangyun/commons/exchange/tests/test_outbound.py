@@ -153,6 +153,21 @@ async def test_a_person_comes_back_as_it_was_told(house: House):
     same(understood(told, "Patient"), await house.one("Patient"), "name", "birthDate", "gender", "address", "telecom", "identifier")
 
 
+async def test_a_merge_comes_back_as_it_was_told(house: House):
+    other = PID.replace("|7^", "|9^")
+    await house.learn("ADT^A28", "EVN|A28|20260301080000+0800", PID)
+    await house.learn("ADT^A28", "EVN|A28|20260301080000+0800", other)
+    await house.learn("ADT^A40", "EVN|A40|20260302080000+0800", PID, "MRG|9^^^H&1.2.3&ISO^MR")
+    told: list[str] = []
+    for patient in (await house.handle.search("Patient", "")).resources:
+        row = {"type": "Patient", "resource": patient["id"], "version": int(patient["meta"]["versionId"]), "message": "adt_a40"}
+        told += [found for found in [await outbound.composed(house.handle, row, Receiver("R"), "C1")] if found]
+    [merge] = told
+    sheet = translate(parse(merge), sender_of("KANGYUN"), clock.now())
+    assert [one["value"] for one in sheet.patients[0]["identifier"]] == ["7"]
+    assert [[one["value"] for one in old] for old in sheet.merged] == [["9"]]
+
+
 async def test_a_visit_comes_back_as_it_was_told(house: House):
     await house.learn("ADT^A03", "EVN|A03|20260305080000+0800", PID, "PV1|1|I|W3^305^2||||F1^王^志远||||||||||||V1" + "|" * 26 + "20260305080000+0800")
     found = understood(await house.message("adt_a08", "Encounter"), "Encounter")

@@ -15,6 +15,7 @@ from kangyun.commons.access import Handle
 from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import Intake, joining, quarantine, sealing
 from kangyun.commons.exchange.actions.sweep import finish_waiting
+from kangyun.commons.exchange.pages.quarantine import words_of
 from kangyun.commons.exchange.queries import quarantine as held_queries
 from kangyun.commons.exchange.queries.messages import sql
 
@@ -264,3 +265,12 @@ async def test_a_heap_is_replayed_from_the_page_and_the_page_shows_how_far_it_is
         [run] = await held_queries.runs(connection)
     await quarantine.go_on(services, {"run": run.id})
     assert "Replay finished" in (await api.get("/exchange/quarantine?part=live")).text
+
+
+@pytest.mark.parametrize(("key", "language", "expected"), [
+    ("exchange.rows-held", "zh", "表格里有行待处理"),
+    ("exchange.too-many-segments", "zh", "消息有 … 段，超过上限 … 段。"),
+    ("exchange.bad-code", "en", "The code is not in the code table."),
+])
+def test_a_heap_says_its_reason_without_the_particulars_of_one_message(key: str, language: str, expected: str):
+    assert words_of(key, language).startswith(expected)

@@ -160,7 +160,7 @@ async def test_a_workbook_with_titles_serials_numbers_and_two_header_rows(api: h
     assert {one["medicationCodeableConcept"]["coding"][0]["code"] for one in await found(services, "MedicationStatement")} == {"C08CA01", "B01AC06"}
 
 
-def _zip_of(parts: dict[str, bytes]) -> bytes:
+def zip_of(parts: dict[str, bytes]) -> bytes:
     found = io.BytesIO()
     with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
@@ -168,10 +168,10 @@ def _zip_of(parts: dict[str, bytes]) -> bytes:
     return found.getvalue()
 
 
-def _with(book: bytes, **changes: bytes) -> bytes:
+def zip_with(book: bytes, **changes: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(book)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    return _zip_of({**parts, **{name.replace("__", "/"): content for name, content in changes.items()}})
+    return zip_of({**parts, **{name.replace("__", "/"): content for name, content in changes.items()}})
 
 
 BOOK = workbook_of(HEADER, ZHOU)
@@ -183,12 +183,12 @@ CORNER = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/200
 @pytest.mark.parametrize(
     ("body", "key"),
     [
-        (_zip_of({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": BOMB}), "exchange.sheet-bomb"),
-        (_with(BOOK, **{"xl__sharedStrings.xml": DOCTYPE}), "exchange.sheet-entities"),
-        (_with(BOOK, **{"xl__worksheets__sheet1.xml": CORNER}), "exchange.sheet-too-wide"),
-        (_with(BOOK, **{"xl__vbaProject.bin": b"Sub Auto_Open()"}), "exchange.sheet-macros"),
+        (zip_of({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": BOMB}), "exchange.sheet-bomb"),
+        (zip_with(BOOK, **{"xl__sharedStrings.xml": DOCTYPE}), "exchange.sheet-entities"),
+        (zip_with(BOOK, **{"xl__worksheets__sheet1.xml": CORNER}), "exchange.sheet-too-wide"),
+        (zip_with(BOOK, **{"xl__vbaProject.bin": b"Sub Auto_Open()"}), "exchange.sheet-macros"),
         (BOOK[: len(BOOK) // 2], "exchange.sheet-broken"),
-        (_zip_of({"word/document.xml": b"<w/>"}), "exchange.sheet-broken"),
+        (zip_of({"word/document.xml": b"<w/>"}), "exchange.sheet-broken"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000), "exchange.sheet-old-office"),
         (b"<html><table><tr><td>x</td></tr></table></html>", "exchange.sheet-no-table"),
         (b"%PDF-1.7 ...", "exchange.sheet-no-table"),

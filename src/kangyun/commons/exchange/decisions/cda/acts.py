@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kangyun.base import rules
-from kangyun.commons.exchange.decisions.cda import clinical, codes, medicines, observations
+from kangyun.commons.exchange.decisions.cda import (
+    clinical,
+    codes,
+    devices,
+    directives,
+    insurance,
+    medicines,
+    observations,
+)
 from kangyun.commons.exchange.decisions.cda.sheet import Paper
 from kangyun.commons.exchange.decisions.cda.xml import Element, attribute, every, first
 from kangyun.commons.exchange.decisions.drafts import Draft
@@ -19,7 +27,7 @@ from kangyun.commons.exchange.decisions.drafts import Draft
 _PACKAGE = "kangyun.commons.exchange"
 _CLASSES = {
     "observation": "observation", "substanceAdministration": "medication", "procedure": "procedure", "encounter": "encounter",
-    "organizer": "organizer", "act": "concern",
+    "organizer": "organizer", "act": "concern", "supply": "supply",
 }  # fmt: skip
 _WANTED = {"INT", "RQO", "PRMS", "PRP", "ARQ", "APT"}
 
@@ -70,7 +78,7 @@ def kind_of(act: Element, place: Place) -> str:
         return "goal"
     if plain == "medication":
         return "immunization" if place.rule.get("make") == "immunization" else plain
-    return "request" if mood in _WANTED and plain != "concern" else plain
+    return "request" if mood in _WANTED and plain not in {"concern", "supply"} else plain
 
 
 def organizer(act: Element, place: Place) -> list[Draft]:
@@ -101,6 +109,9 @@ def procedure(act: Element, place: Place) -> list[Draft]:
     found = clinical.procedure(act, place)
     if act.tag != "procedure":
         return found
+    things = devices.used_in(act, place)
+    if things and found and found[0].type == "Procedure":
+        found[0].resource["focalDevice"] = things
     inside = Place(place.paper, place.section, place.rule, observations.when(act, place) or place.when)
     inner = [one for one in every(act, "entryRelationship/observation") if codes.element_code(one) not in {"", *clinical.OPERATION}]
     return [*found, *(draft for one in inner for draft in made(one, inside))]
@@ -116,4 +127,5 @@ _BUILDERS: dict[str, Builder] = {
     "diagnosis": clinical.diagnosis, "allergy": clinical.allergy, "procedure": procedure,
     "encounter": clinical.encounter, "family": clinical.family_element, "goal": clinical.goal, "request": clinical.request,
     "medication": medicines.medication, "immunization": medicines.immunization,
+    "coverage": insurance.coverage, "directive": directives.directive, "supply": devices.supply,
 }  # fmt: skip

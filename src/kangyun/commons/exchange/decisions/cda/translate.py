@@ -14,6 +14,7 @@ from kangyun.commons.exchange.decisions.cda.sheet import DOCUMENTS, Paper, recei
 from kangyun.commons.exchange.decisions.cda.xml import Element, attribute, every, first, read, text
 from kangyun.commons.exchange.decisions.drafts import Draft
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
+from kangyun.commons.exchange.decisions.times import is_later
 from kangyun.commons.exchange.model import Fault
 
 VERSION = "http://hl7.org/fhir/StructureDefinition/composition-clinicaldocument-versionNumber"
@@ -31,6 +32,8 @@ def translate(body: bytes, sent_by: str, received: datetime) -> Paper:
     if not paper.own_id:
         raise Fault("exchange.missing-element", "/ClinicalDocument/id", code="101")
     paper.patients.append(header.patient(paper))
+    if is_later(str(paper.patients[0].get("birthDate", "")), received):
+        raise Fault("exchange.in-the-future", "/ClinicalDocument/recordTarget/patientRole/patient/birthTime/@value", code="102")
     paper.authors = header.authors(paper)
     header.encounter(paper)
     sections = _sections(paper)

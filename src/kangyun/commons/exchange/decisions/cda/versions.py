@@ -10,7 +10,7 @@ from kangyun.commons.exchange.decisions.cda.translate import VERSION
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _STATUS = {
     "Observation", "MedicationStatement", "MedicationRequest", "Immunization", "Procedure", "FamilyMemberHistory", "DiagnosticReport",
-    "ServiceRequest",
+    "ServiceRequest", "Coverage", "Consent", "DeviceUseStatement", "DeviceRequest",
 }  # fmt: skip
 # FHIR con-5 and ait-2: an entry that was an error has no clinical status.
 _VERIFICATION = {"Condition": "condition-ver-status", "AllergyIntolerance": "allergyintolerance-verification"}

@@ -7,10 +7,11 @@ from kangyun.commons.exchange.decisions.outbound.composing import (
     gathering,
     references,
     resource_of,
+    wants_before,
 )
 from kangyun.commons.exchange.decisions.outbound.receivers import Receiver, check_receiver, receivers
 
 __all__ = [
     "Receiver", "Story", "check_example", "check_receiver", "compose", "gathering", "receivers", "references",
-    "resource_of",
+    "resource_of", "wants_before",
 ]

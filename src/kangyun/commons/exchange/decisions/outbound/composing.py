@@ -42,6 +42,11 @@ def gathering(message: str) -> dict[str, str]:
     return {str(k): str(v) for k, v in _rule(message).body.get("gather", {}).items()}
 
 
+def wants_before(message: str) -> bool:
+    """Whether a message tells of the version before the change as well, under the name `before`."""
+    return bool(_rule(message).body.get("before"))
+
+
 def references(resource: dict[str, Any], path: str) -> list[str]:
     """The literal references under a path, such as Patient/7; `participant.actor@Patient` takes those to one type."""
     path, _, only = path.partition("@")
@@ -107,7 +112,7 @@ def _kind(rule: Rule, story: Story) -> str | None:
     if "first" in told:
         return str(told["first"] if story.version == 1 else told["later"])
     found = nodes(story.parts["focus"][0], tuple(str(told["by"]).split(".")))
-    kind = told["map"].get(found[0] if found else None, told.get("otherwise"))
+    kind = next((told["map"][one] for one in found if one in told["map"]), told.get("otherwise"))
     return str(kind) if kind else None
 
 

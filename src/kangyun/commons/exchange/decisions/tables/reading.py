@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kangyun.base import rules
+from kangyun.base.errors import refuse
 from kangyun.commons.exchange.decisions.tables.dbf import VERSIONS, grid_of_dbf
-from kangyun.commons.exchange.decisions.tables.grids import Grid, written
+from kangyun.commons.exchange.decisions.tables.grids import Grid, Row, written
 from kangyun.commons.exchange.decisions.tables.texts import grid_of
 from kangyun.commons.exchange.decisions.tables.workbooks import grids_of_workbook
 from kangyun.commons.exchange.model import Fault
@@ -23,6 +24,20 @@ def grids_of(body: bytes, name: str = "") -> list[Grid]:
     if len(grids) > rules.load("kangyun.commons.exchange", "tables/limits.yaml").value["sheets"]:
         raise Fault("exchange.sheet-bomb", name, {"size": str(len(grids))}, unreadable=True)
     return grids
+
+
+def table_of(body: bytes, name: str = "") -> list[Row]:
+    """The rows of the only sheet of a small table that is no message, such as a list of drugs.
+
+    Raises Problem 422 with the true reason where it is no table, or has several sheets that hold anything.
+    """
+    try:
+        grids = grids_of(body, name)
+    except Fault as fault:
+        raise refuse(422, "structure", fault.key, **fault.params) from fault
+    if len(grids) > 1:
+        raise refuse(422, "structure", "exchange.sheets-several", count=str(len(grids)))
+    return grids[0].rows
 
 
 def _grids(body: bytes, name: str) -> list[Grid]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,6 +20,7 @@ _NAMESPACE = UUID("2b8e5b0a-4c0e-5f4e-9d51-1115c0de2026")
 
 _REPEATED = {"code", "coded", "several", "flag"}
 _MOST_SEEN = 2000
+_WHOLE_DAY = len("2026-03-01")
 
 __all__ = ["Bad", "Fault", "Good", "Reader"]
 
@@ -47,6 +49,14 @@ class Good:
     subject: dict[str, Any]
     when: str
     seed: str = ""
+    # What the row is about happened within these two moments; none where it tells no day.
+    told: tuple[datetime, datetime] | None = None
+    # The sender has told of a later day of this resident: the row may only add what is missing.
+    late: bool = False
+
+    def lasting(self) -> set[tuple[str, str]]:
+        """Which of the settled resources outlast the day that the row is about, so that an older row could undo a newer one."""
+        return {(one["resourceType"], one["id"]) for _, lasting, _, one in self.drafts if lasting or not self.when}
 
     def settle(self, patient: str) -> list[dict[str, Any]]:
         """The resources with their ids, which follow from sender, kind, resident and what the row is about."""
@@ -86,9 +96,12 @@ class Reader:
             if seen is not None and cell in seen and not formulas:
                 _take(values, column, seen[cell])
                 continue
+            # A formula whose result nobody has kept looks empty, and is none the less what the row was meant to say.
+            if formulas and (number, place) in formulas:
+                return Bad(number, place, Reason("exchange.formula"))
             if is_empty(cell):
                 continue
-            if is_formula(cell) or (formulas and (number, place) in formulas):
+            if is_formula(cell):
                 return Bad(number, place, Reason("exchange.formula"))
             try:
                 found = convert(cell, column, self._sender)
@@ -132,7 +145,18 @@ class Reader:
                 values[f"@{make.seed}"] = {"reference": ""}
         drafts = [draft for make in active for draft in _drafts(make, values)]
         when = "" if self._kind.once else "|".join(str(values[name]) for name in ("number", "date", "item_code", "item") if name in values)
-        return Good(number, patient, drafts, subject, when, f"tables|{self._sender.key}|{self._kind.name}")
+        told = day_of(str(values.get("recorded") or values.get("date") or ""), self._sender)
+        return Good(number, patient, drafts, subject, when, f"tables|{self._sender.key}|{self._kind.name}", told)
+
+
+def day_of(text: str, sender: Sender) -> tuple[datetime, datetime] | None:
+    """From when until when a FHIR date or dateTime lasts, at the sender; None for months, years and nothing."""
+    if len(text) < _WHOLE_DAY:
+        return None
+    start = datetime.fromisoformat(text)
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=sender.zone)
+    return start, start + timedelta(days=1) if len(text) == _WHOLE_DAY else start
 
 
 def _take(values: dict[str, Any], column: Column, found: Any) -> None:
