@@ -1,0 +1,1 @@
+"""The kinds of care that people come for."""

@@ -1,0 +1,1 @@
+"""What the internet hospital changes; the only part that writes."""

@@ -1,0 +1,1 @@
+"""Services that several kinds of care use: institutions; later drugs, devices, insurance, payments."""

@@ -1,0 +1,1 @@
+"""What changes the pool: schedules and their days, bookings, and the queue of the day."""

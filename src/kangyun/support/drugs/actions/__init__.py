@@ -1,0 +1,1 @@
+"""What drugs changes; the only part that writes."""

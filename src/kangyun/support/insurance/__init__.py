@@ -1,0 +1,15 @@
+"""Insurance: who is insured, what a bill comes to, its settlement exactly once, and its audit."""
+
+from kangyun.base import errors
+from kangyun.support.insurance.actions import ask_eligibility, estimate, reverse, settle
+from kangyun.support.insurance.actions.settling import settlement, settlement_of
+from kangyun.support.insurance.gateways.insurer import Insurer, open_insurer
+from kangyun.support.insurance.model import PARTS, Bill, Estimate, Finding, Insured, Line, Settled, Settlement, SoFar
+from kangyun.support.insurance.queries import insured_of_patient
+
+errors.register("kangyun.support.insurance")
+
+__all__ = [
+    "PARTS", "Bill", "Estimate", "Finding", "Insured", "Insurer", "Line", "Settled", "Settlement", "SoFar", "ask_eligibility",
+    "estimate", "insured_of_patient", "open_insurer", "reverse", "settle", "settlement", "settlement_of",
+]

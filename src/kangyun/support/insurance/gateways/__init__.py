@@ -1,0 +1,1 @@
+"""The insurer's core system, and a simulator that speaks its protocol."""
