@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,7 @@ from kangyun.portals.clinician.decisions import results as labs
 from kangyun.portals.clinician.decisions import summaries, timeline
 from kangyun.portals.clinician.decisions.naming import Node
 from kangyun.portals.clinician.decisions.people import Resident, linked, resident
+from kangyun.portals.clinician.queries import Known
 
 errors.register("kangyun.portals.clinician")
 
@@ -27,7 +30,13 @@ _READ = "clinician.read"
 _RECENT = "recent"
 _MOST_RECENT = 8
 _FIRST_ENTRIES = 14
-_SUMMARY = ("AllergyIntolerance", "Condition", "MedicationRequest", "Immunization", "DocumentReference", "DiagnosticReport", "Encounter")
+_PAPERS = ("DocumentReference", "DiagnosticReport")
+_PAGE = (*timeline.TYPES, "AllergyIntolerance")
+# The parts of the page, and the types of which the caller must see one.
+_PARTS = {
+    "allergies": ("AllergyIntolerance",), "problems": ("Condition",), "medicines": ("MedicationRequest",), "results": ("Observation",),
+    "immunizations": ("Immunization",), "documents": _PAPERS,
+}
 _OPENED = ("application/pdf", "image/png", "image/jpeg", "text/plain")
 
 
@@ -41,10 +50,10 @@ async def find(request: Request) -> Response:
     if text:
         shown["found"] = await queries.find(handle, text)
     else:
-        shown["recent"], shown["newest"] = await asyncio.gather(queries.known(handle, _recent_ids(request)), queries.newest(handle))
+        shown["recent"], shown["newest"] = await asyncio.gather(queries.remembered(handle, _recent_ids(request)), queries.newest(handle))
     people: dict[str, Any] = {name: [resident(one) for one in patients] for name, patients in shown.items()}
     block = "found" if request.query_params.get("part") == "found" else None
-    return web.render(request, "clinician/find.html", block=block, q=text, **people)
+    return web.render(request, "clinician/find.html", block=block, q=text, may_open=handle.may("access.emergency"), **people)
 
 
 async def _wanted(request: Request) -> str:
@@ -64,52 +73,99 @@ def _remember(request: Request, response: Response, patient_id: str) -> Response
 
 
 async def record(request: Request) -> Response:
-    """Show the lifelong record; ``?part=`` answers with one of its parts for htmx."""
-    handle, patient = request.state.handle, await queries.patient(request.state.handle, request.path_params["id"])
-    survivors = linked(patient, "replaced-by")
+    """Show the lifelong record; ``?part=`` answers with one of its parts for htmx.
+
+    The page itself reads the latest years only where enough happened in them; the whole life follows as a part, or is
+    shown at once by an address that says which kind (perhaps none) or up to which year.
+    """
+    known = await queries.known_as(request.state.handle, request.path_params["id"])
+    survivors = linked(known.patient, "replaced-by")
     if survivors:
         return RedirectResponse(f"/clinician/residents/{survivors[0]}", status_code=303)
-    who, part = resident(patient), request.query_params.get("part")
-    if part == "trends":
-        return await _trends(request, who)
-    everything = await queries.record(handle, who.id, dict.fromkeys((*timeline.TYPES, *_SUMMARY)) if part is None else timeline.TYPES)
-    names = await queries.names(handle, everything)
-    names |= await queries.senders(handle, [one for one in everything if one["resourceType"] == "AllergyIntolerance"])
-    told = _timeline(request, who, everything, names)
-    if part in {"timeline", "older"}:
-        return web.render(request, "clinician/record.html", block=part, who=who, **told)
-    lists = _lists(everything, names, request.state.language)
-    return _remember(request, web.render(request, "clinician/record.html", who=who, **told, **lists), who.id)
+    match request.query_params.get("part"):
+        case "trends":
+            return await _trends(request, known)
+        case "papers":
+            return await _papers(request, known)
+        case "timeline" | "older" as part:
+            life = await _whole(request, known, timeline.TYPES)
+            return web.render(request, "clinician/record.html", block=part, who=life.who, **_timeline(request, life))
+        case _:
+            return await _page(request, known)
 
 
-async def _who(request: Request) -> Resident:
-    return resident(await queries.patient(request.state.handle, request.path_params["id"]))
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What was read of a life, the names in it, and its timeline; ``since``: the year before which it was not read."""
+
+    who: Resident
+    everything: list[Node]
+    names: dict[str, str]
+    entries: list[timeline.Entry]
+    since: int | None = None
 
 
-def _timeline(request: Request, who: Resident, everything: list[Node], names: dict[str, str]) -> dict[str, Any]:
+async def _page(request: Request, known: Known) -> Response:
+    handle = request.state.handle
+    asked = {"kind", "before"} & request.query_params.keys()
+    life = (None if asked else await _glance(request, known)) or await _whole(request, known, _PAGE)
+    lists = _lists(life, request.state.language)
+    closed = [part for part, types in _PARTS.items() if not any(map(handle.sees, types))]
+    sign: dict[str, Any] = {"withheld": await handle.withheld(life.who.id), "may_open": handle.may("access.emergency"), "closed": closed}
+    return _remember(request, web.render(request, "clinician/record.html", who=life.who, **_timeline(request, life), **lists, **sign), life.who.id)
+
+
+async def _glance(request: Request, known: Known) -> Life | None:
+    """The latest years of a life; None when too little happened in them to fill a page."""
+    since = clock.now().astimezone(CHINA).year - 1
+    found = await queries.record(request.state.handle, known.ids, _PAGE, f"{since - 1}-12-31T23:59:59+08:00")
+    life = await _named(request, known, found, since)
+    return life if len(life.entries) >= _FIRST_ENTRIES else None
+
+
+async def _whole(request: Request, known: Known, types: Iterable[str]) -> Life:
+    return await _named(request, known, await queries.record(request.state.handle, known.ids, types))
+
+
+async def _named(request: Request, known: Known, found: list[Node], since: int | None = None) -> Life:
+    handle = request.state.handle
+    found += await queries.visits_of(handle, found)
+    names = await queries.names(handle, found)
+    names |= await queries.senders(handle, [one for one in found if one["resourceType"] == "AllergyIntolerance"])
+    entries = timeline.entries(found, names, request.state.language)
+    return Life(resident(known.patient), found, names, entries if since is None else timeline.not_before(entries, since), since)
+
+
+async def _who(request: Request) -> tuple[Resident, Known]:
+    known = await queries.known_as(request.state.handle, request.path_params["id"])
+    return resident(known.patient), known
+
+
+def _timeline(request: Request, life: Life) -> dict[str, Any]:
     kind, before = request.query_params.get("kind", ""), request.query_params.get("before", "")
-    all_entries = timeline.entries(everything, names, request.state.language)
-    shown = timeline.chosen(all_entries, kind)
+    if life.since is not None:
+        years, rest = timeline.first_years(timeline.by_year(life.entries), _FIRST_ENTRIES)
+        return {"kind": "", "before": "", "years": years, "rest": rest or life.since - 1, "total": None, "counts": {}, "bars": []}
+    shown = timeline.chosen(life.entries, kind)
     years, rest = timeline.first_years(timeline.by_year(shown), _FIRST_ENTRIES, int(before) if before.isdigit() else None)
     return {
-        "kind": kind, "before": before, "years": years, "rest": rest, "total": len(all_entries),
-        "counts": timeline.counts_by_kind(all_entries),
-        "bars": timeline.lifeline(shown, who.born, clock.now().astimezone(CHINA).year),
+        "kind": kind, "before": before, "years": years, "rest": rest, "total": len(life.entries),
+        "counts": timeline.counts_by_kind(life.entries),
+        "bars": timeline.lifeline(shown, life.who.born, clock.now().astimezone(CHINA).year),
     }
 
 
-def _lists(everything: list[Node], names: dict[str, str], language: str) -> dict[str, Any]:
+def _lists(life: Life, language: str) -> dict[str, Any]:
     by_type: dict[str, list[Node]] = {}
-    for one in everything:
+    for one in life.everything:
         by_type.setdefault(one["resourceType"], []).append(one)
-    visits = _visits(everything)
-    papers = [*by_type.get("DocumentReference", []), *by_type.get("DiagnosticReport", [])]
+    names, visits = life.names, _visits(life.everything)
     return {
         "allergies": summaries.allergies(by_type.get("AllergyIntolerance", []), names, language, visits),
         "problems": summaries.problems(by_type.get("Condition", []), names, language, visits),
         "medicines": summaries.medicines(by_type.get("MedicationRequest", []), names, language, visits),
         "immunizations": summaries.immunizations(by_type.get("Immunization", []), names, language, visits),
-        "documents": summaries.documents(papers, names, language, visits),
+        "documents": summaries.documents([one for kind in _PAPERS for one in by_type.get(kind, [])], names, language, visits) if life.since is None else None,
     }
 
 
@@ -117,22 +173,30 @@ def _visits(resources: list[Node]) -> dict[str, Node]:
     return {f"Encounter/{one['id']}": one for one in resources if one["resourceType"] == "Encounter"}
 
 
-async def _results(request: Request, who: Resident) -> list[labs.Result]:
-    found = await queries.record(request.state.handle, who.id, ("Observation", "Encounter"))
-    names = await queries.names(request.state.handle, found)
-    observations = [one for one in found if one["resourceType"] == "Observation"]
-    return labs.results(observations, names, request.state.language, _visits(found))
+async def _results(request: Request, known: Known) -> list[labs.Result]:
+    observations = await queries.record(request.state.handle, known.ids, ("Observation",))
+    visits = await queries.visits_of(request.state.handle, observations)
+    names = await queries.names(request.state.handle, [*observations, *visits])
+    return labs.results(observations, names, request.state.language, _visits(visits))
 
 
-async def _trends(request: Request, who: Resident) -> Response:
-    made = labs.trends(await _results(request, who))
-    return web.render(request, "clinician/trends.html", who=who, trends=made)
+async def _trends(request: Request, known: Known) -> Response:
+    made = labs.trends(await _results(request, known))
+    return web.render(request, "clinician/trends.html", who=resident(known.patient), trends=made)
+
+
+async def _papers(request: Request, known: Known) -> Response:
+    papers = await queries.record(request.state.handle, known.ids, _PAPERS)
+    visits = await queries.visits_of(request.state.handle, papers)
+    names = await queries.names(request.state.handle, [*papers, *visits])
+    shown = summaries.documents(papers, names, request.state.language, _visits(visits))
+    return web.render(request, "clinician/record.html", block="papers", who=resident(known.patient), documents=shown)
 
 
 async def results(request: Request) -> Response:
     """Show the latest result of everything; with ``?code=`` all results of one thing, drawn large."""
-    who = await _who(request)
-    everything = await _results(request, who)
+    who, known = await _who(request)
+    everything = await _results(request, known)
     code = request.query_params.get("code")
     if code is None:
         return web.render(request, "clinician/results.html", who=who, latest=labs.latest(everything))
@@ -145,9 +209,11 @@ async def results(request: Request) -> Response:
 
 async def document(request: Request) -> Response:
     """Show one document or report: plain text in place, other files to open, and the results of a report."""
-    who, paper = await asyncio.gather(_who(request), _paper(request))
+    # One after the other: which of two refusals comes first must not differ from one asking to the next.
+    who, known = await _who(request)
+    paper = await _paper(request, known)
     results_of = await _reported(request, paper)
-    found = await queries.record(request.state.handle, who.id, ("Encounter",))
+    found = await queries.visits_of(request.state.handle, [paper, *results_of])
     names = await queries.names(request.state.handle, [paper, *found, *results_of])
     visits, language = _visits(found), request.state.language
     shown = summaries.document(paper, names, language, visits)
@@ -156,12 +222,11 @@ async def document(request: Request) -> Response:
     return web.render(request, "clinician/document.html", who=who, document=shown, texts=texts, results=told)
 
 
-async def _paper(request: Request) -> Node:
+async def _paper(request: Request, known: Known) -> Node:
     kind, found = request.path_params["type"], None
     if kind in {"DiagnosticReport", "DocumentReference"}:
         found = await request.state.handle.read(kind, request.path_params["document"])
-    own = await queries.identities(request.state.handle, request.path_params["id"])
-    if found is None or found.get("subject", {}).get("reference", "").removeprefix("Patient/") not in own:
+    if found is None or found.get("subject", {}).get("reference", "").removeprefix("Patient/") not in known.ids:
         raise Problem(404, Issue("not-found", "clinician.no-document"))
     return found
 
@@ -188,7 +253,8 @@ async def _text(request: Request, file: summaries.Attachment) -> str:
 
 async def open_file(request: Request) -> Response:
     """Send one file of a document; what a browser should not show is sent as a download."""
-    shown = summaries.document(await _paper(request), {}, request.state.language, {})
+    _, known = await _who(request)
+    shown = summaries.document(await _paper(request, known), {}, request.state.language, {})
     number = request.path_params["number"]
     if number >= len(shown.files):
         raise Problem(404, Issue("not-found", "clinician.no-document"))

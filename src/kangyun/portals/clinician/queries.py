@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from kangyun.base.errors import Issue, Problem
 from kangyun.commons import population
-from kangyun.portals.clinician.decisions.naming import Node, names_of, reference_targets
+from kangyun.portals.clinician.decisions.naming import Node, names_of, reference_targets, visit_of
 from kangyun.portals.clinician.decisions.people import distinct, golden, is_number, linked, with_death
 
 _FEW = 20
@@ -18,7 +19,11 @@ _MANY = "60"
 _SENDER = "urn:kangyun:sender"
 _PAGE = "500"
 _MOST_PAGES = 12
+_AT_ONCE = 200
 _NAMED = ("Organization/", "Practitioner/")
+
+DATED = frozenset({"Encounter", "DiagnosticReport", "Procedure", "DocumentReference", "Observation"})
+"""The types whose search parameter ``date`` says when what the timeline shows took place."""
 
 
 class Found(Protocol):
@@ -31,6 +36,10 @@ class Found(Protocol):
 class Handle(Protocol):
     """The part of the gate's handle that this portal uses."""
 
+    def sees(self, type_: str, /) -> bool:
+        """Whether the caller may search a type at all."""
+        ...
+
     async def read(self, type_: str, id_: str, /) -> dict[str, Any] | None:
         """Read one resource."""
         ...
@@ -40,8 +49,16 @@ class Handle(Protocol):
         ...
 
 
-async def patient(handle: Handle, patient_id: str) -> Node:
-    """Read a resident: one institution's Patient with the values that the Person above it holds to be right.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A resident: one institution's Patient with what is held to be right, and the ids of all records of the person, this one first."""
+
+    patient: Node
+    ids: list[str]
+
+
+async def known_as(handle: Handle, patient_id: str) -> Known:
+    """Read a resident, and which records are the resident's: of every institution, and those merged into them, however often.
 
     Raises ``Problem(404)`` when there is none.
     """
@@ -49,10 +66,20 @@ async def patient(handle: Handle, patient_id: str) -> Node:
     if found is None:
         raise Problem(404, Issue("not-found", "clinician.no-resident"))
     person = await population.person_of(handle, patient_id)
-    if person is None or found.get("deceasedDateTime"):
-        return golden(found, person)
-    read = await asyncio.gather(*(handle.read("Patient", one) for one in population.patients_of(person)))
-    return with_death(golden(found, person), [one for one in read if one])
+    records = await _records(handle, found, population.patients_of(person) if person else [])
+    others = [one for one in records.values() if one]
+    return Known(golden(found, person) if found.get("deceasedDateTime") else with_death(golden(found, person), others), list(records))
+
+
+async def _records(handle: Handle, patient: Node, placed: Iterable[str]) -> dict[str, Node | None]:
+    known: dict[str, Node | None] = {patient["id"]: patient}
+    missing = [one for one in dict.fromkeys([*placed, *linked(patient, "replaces")]) if one not in known]
+    while missing:
+        read = await asyncio.gather(*(handle.read("Patient", one) for one in missing))
+        known.update(zip(missing, read, strict=True))
+        further = (other for one in read if one for other in linked(one, "replaces"))
+        missing = [one for one in dict.fromkeys(further) if one not in known]
+    return known
 
 
 async def find(handle: Handle, text: str) -> list[Node]:
@@ -73,7 +100,7 @@ async def newest(handle: Handle) -> list[Node]:
     return (await _people(handle, page.resources))[:8]
 
 
-async def known(handle: Handle, ids: Iterable[str]) -> list[Node]:
+async def remembered(handle: Handle, ids: Iterable[str]) -> list[Node]:
     """Read residents by id, in the order given, leaving out who is gone."""
     found = await asyncio.gather(*(handle.read("Patient", one) for one in ids))
     return await _people(handle, [one for one in found if one is not None])
@@ -90,23 +117,31 @@ async def _people(handle: Handle, patients: Iterable[Node]) -> list[Node]:
     return list(seen.values())
 
 
-async def record(handle: Handle, patient_id: str, types: Iterable[str]) -> list[Node]:
-    """Read all resources of some types that belong to a resident, under whichever number they were written."""
-    ids = ",".join(await identities(handle, patient_id))
-    lists = await asyncio.gather(*(_all(handle, kind, [("patient", ids), ("_count", _PAGE)]) for kind in types))
+async def record(handle: Handle, ids: Iterable[str], types: Iterable[str], since: str = "") -> list[Node]:
+    """Read all resources of some types that belong to a resident, under whichever of the ids they were written.
+
+    Types that the caller's role never sees are left out: a technician's page has no medicines, and says so.
+    ``since`` (a FHIR instant) leaves out, of the DATED types, what did not begin after it, so that not all of a life is read.
+    """
+    # Not `ge`: a visit that nobody closed has not ended before anything.
+    whose, from_then = ("patient", ",".join(ids)), [("date", f"sa{since}")] if since else []
+    lists = await asyncio.gather(*(_all(handle, kind, [whose, *(from_then if kind in DATED else []), ("_count", _PAGE)]) for kind in types))
     return [resource for found in lists for resource in found]
 
 
-async def identities(handle: Handle, patient_id: str) -> list[str]:
-    """List the ids of all records of a resident: of every institution, and those that were merged into them, however often."""
-    found = await population.identities(handle, patient_id)
-    for one in found:
-        known = await handle.read("Patient", one)
-        found += [other for other in linked(known or {}, "replaces") if other not in found]
-    return found
+async def visits_of(handle: Handle, resources: Sequence[Node]) -> list[Node]:
+    """Read the visits that resources belong to and that are not among them."""
+    here = {f"{one['resourceType']}/{one['id']}" for one in resources}
+    missing = sorted({place for one in resources if (place := visit_of(one)).startswith("Encounter/")} - here)
+    ids = [one.removeprefix("Encounter/") for one in missing]
+    batches = [ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE)]
+    lists = await asyncio.gather(*(_all(handle, "Encounter", [("_id", ",".join(some)), ("_count", _PAGE)]) for some in batches))
+    return [visit for found in lists for visit in found]
 
 
 async def _all(handle: Handle, kind: str, query: Sequence[tuple[str, str]]) -> list[Node]:
+    if not handle.sees(kind):
+        return []
     page = await handle.search(kind, query)
     found: list[Node] = list(page.resources)
     for _ in range(_MOST_PAGES):
@@ -117,8 +152,8 @@ async def _all(handle: Handle, kind: str, query: Sequence[tuple[str, str]]) -> l
     return found
 
 
-async def names(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
-    """Look up the names of the institutions and staff that resources refer to without naming them."""
+async def names(handle: Handle, resources: Sequence[Node]) -> dict[str, str]:
+    """Look up the names of the institutions and staff that resources are said to come from without naming them."""
     targets = reference_targets(resources, _NAMED)
     wanted = {kind: sorted(one.split("/")[1] for one in targets if one.startswith(kind)) for kind in _NAMED}
     lists = await asyncio.gather(*(_all(handle, kind[:-1], [("_id", ",".join(ids[:_FEW * 10])), ("_count", _PAGE)]) for kind, ids in wanted.items() if ids))
@@ -143,9 +178,8 @@ async def senders(handle: Handle, resources: Iterable[Node]) -> dict[str, str]:
     wanted = [f"{one['resourceType']}/{one['id']}" for one in resources]
     if not wanted:
         return {}
-    page = await handle.search("Provenance", [("target", ",".join(wanted[:_FEW])), ("_count", _PAGE)])
     found: dict[str, str] = {}
-    for one in page.resources:
+    for one in await _all(handle, "Provenance", [("target", ",".join(wanted[:_FEW])), ("_count", _PAGE)]):
         who = next((agent["who"].get("display", "") for agent in one.get("agent", []) if "who" in agent), "")
         found.update({target["reference"]: who for target in one.get("target", []) if who and target.get("reference") in wanted})
     return found

@@ -65,24 +65,19 @@ def referred(reference: Node | None, names: Names) -> str:
 
 
 def reference_targets(resources: Iterable[Node], wanted: tuple[str, ...]) -> set[str]:
-    """Collect the references to the ``wanted`` types that carry no display and so must be looked up."""
-    return {
-        reference["reference"]
-        for resource in resources
-        for reference in _references(resource)
-        if reference["reference"].startswith(wanted) and not reference.get("display")
-    }
+    """Collect who of the ``wanted`` types is said to have done or kept something without a display, and so must be looked up."""
+    said = (one for resource in resources for one in _statements(resource) if not one.get("display"))
+    return {reference for one in said if (reference := str(one.get("reference", ""))).startswith(wanted)}
 
 
-def _references(node: Any) -> Iterator[Node]:
-    if isinstance(node, dict):
-        if isinstance(node.get("reference"), str):
-            yield node
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
+def visit_of(resource: Node) -> str:
+    """The reference of the visit that a resource belongs to, or empty; a DocumentReference names it inside ``context``."""
+    place = resource.get("encounter")
+    if place is None and resource["resourceType"] == "DocumentReference":
+        inside = resource.get("context")
+        visits = inside.get("encounter", []) if isinstance(inside, dict) else []
+        place = visits[0] if isinstance(visits, list) and visits else None
+    return str((place or {}).get("reference", ""))
 
 
 def names_of(resources: Iterable[Node]) -> dict[str, str]:
@@ -105,7 +100,7 @@ def source_of(resource: Node, names: Names, encounters: Mapping[str, Node] | Non
     institutions = [name for one, name in stated if name and _is_institution(one)]
     if institutions:
         return institutions[0]
-    visit = (encounters or {}).get((resource.get("encounter") or {}).get("reference", ""))
+    visit = encounters.get(visit_of(resource)) if encounters else None
     from_visit = source_of(visit, names) if visit is not None and visit is not resource else ""
     own = names.get(f"{resource['resourceType']}/{resource.get('id')}", "")
     sender = names.get(resource.get("meta", {}).get("source", ""), "")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from kangyun.base.web.charts import Spark, spark
@@ -124,6 +125,7 @@ def number_text(value: float | Decimal) -> str:
     return text if len(text) <= _LONGEST else rounded(value)
 
 
+@lru_cache(maxsize=1024)
 def unit_text(unit: str) -> str:
     """Write a UCUM unit as people read it: ``10*9/L`` as 10⁹/L, ``kg/m2`` as kg/m², ``mm[Hg]`` as mmHg."""
     plain = _BRACKETS.sub("", unit).replace("_", " ").replace("Cel", "℃")
@@ -132,11 +134,17 @@ def unit_text(unit: str) -> str:
 
 
 def _range(part: Node) -> tuple[float | None, float | None, str]:
+    low, high, one = _limits(part)
+    return low, high, _written_range(one) if low is not None or high is not None else one.get("text", "")
+
+
+def _limits(part: Node) -> tuple[float | None, float | None, Node]:
+    """The limits of the first reference range that says something, and that range."""
     for one in part.get("referenceRange", []):
         low, high = _limit(one.get("low")), _limit(one.get("high"))
         if low is not None or high is not None or one.get("text"):
-            return low, high, _written_range(one) if low is not None or high is not None else one["text"]
-    return None, None, ""
+            return low, high, one
+    return None, None, {}
 
 
 def _limit(quantity: Node | None) -> float | None:
@@ -165,7 +173,7 @@ def is_abnormal(observation: Node) -> bool:
 
 def _number_and_range(part: Node) -> tuple[float | None, float | None, float | None]:
     value = part.get("valueQuantity", {}).get("value")
-    low, high, _ = _range(part)
+    low, high, _ = _limits(part)
     return (None if value is None else float(value)), low, high
 
 

@@ -206,18 +206,10 @@ def document(resource: Node, names: Names, language: str, visits: Mapping[str, N
         reference=f"{resource['resourceType']}/{resource['id']}",
         title=title or preferred([file.title for file in files if file.title], language),
         when=first(resource, "effectiveDateTime", "effectivePeriod", "issued", "date"),
-        source=source_of(resource, names, _including_context(resource, visits)),
+        source=source_of(resource, names, visits),
         conclusion=resource.get("conclusion", ""),
         files=files,
     )
-
-
-def _including_context(resource: Node, visits: Mapping[str, Node]) -> Mapping[str, Node]:
-    """Let a DocumentReference be named by the visit inside its ``context`` as if it had one itself."""
-    inside = resource.get("context", {})
-    found = inside.get("encounter", []) if isinstance(inside, dict) else []
-    reference = found[0].get("reference", "") if found else ""
-    return {**visits, "": visits[reference]} if reference in visits else visits
 
 
 def is_plain_text(media_type: str) -> bool:

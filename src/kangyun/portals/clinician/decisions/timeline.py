@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from kangyun.base.web.display import moment
-from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of, words
+from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of, visit_of, words
 from kangyun.portals.clinician.decisions.results import is_abnormal
 
 KINDS = ("visit", "diagnosis", "medicine", "result", "procedure", "immunization", "document")
@@ -21,6 +21,8 @@ TYPES = (
 
 _STAYS = {"IMP", "ACUTE", "NONAC", "OBSENC"}
 _EMERGENCY = {"EMER"}
+_VISITS = {"stay", "emergency", "visit"}
+_RESULTS = {"result", "measured"}
 _KIND_OF_TYPE = {
     "Condition": "diagnosis", "MedicationRequest": "medicine", "DiagnosticReport": "result", "Procedure": "procedure",
     "Immunization": "immunization", "DocumentReference": "document", "Observation": "result",
@@ -72,18 +74,13 @@ def entries(resources: Iterable[Node], names: Names, language: str) -> list[Entr
     inside: dict[str, list[Node]] = {}
     alone: list[Node] = []
     for one in everything:
-        place = (one.get("encounter") or _context(one)).get("reference", "")
+        place = visit_of(one)
         if one["resourceType"] in _KIND_OF_TYPE and f"Observation/{one['id']}" not in reported:
             (inside.setdefault(place, []) if place in visits else alone).append(one)
     found = [_visit(visit, inside.get(reference, []), names, language, abnormal) for reference, visit in visits.items()]
     found += _alone(alone, names, language)
-    return sorted((entry for entry in found if moment(entry.when)), key=lambda entry: str(moment(entry.when)), reverse=True)
-
-
-def _context(resource: Node) -> Node:
-    """DocumentReference names its visit inside ``context``."""
-    visits = (resource.get("context") or {}).get("encounter", [])
-    return visits[0] if isinstance(visits, list) and visits else {}
+    dated = [(str(when), entry) for entry in found if (when := moment(entry.when))]
+    return [entry for _, entry in sorted(dated, key=lambda one: one[0], reverse=True)]
 
 
 def _visit(visit: Node, inside: list[Node], names: Names, language: str, abnormal: AbstractSet[str]) -> Entry:
@@ -116,7 +113,7 @@ def _reason(visit: Node, inside: list[Node], parts: Iterable[Part], language: st
 
 def _parts(inside: Iterable[Node], language: str, abnormal: AbstractSet[str]) -> Iterator[Part]:
     """List what happened in a visit by kind; a report sent again as document stands once; loose observations are counted."""
-    ordered = sorted(inside, key=lambda one: (KINDS.index(_KIND_OF_TYPE[one["resourceType"]]), _when(one)))
+    ordered = sorted(inside, key=lambda one: (KINDS.index(_KIND_OF_TYPE[one["resourceType"]]), when_of(one)))
     loose = [one for one in ordered if one["resourceType"] == "Observation"]
     papers = {_part(one, language, abnormal).text for one in ordered if one["resourceType"] == "DocumentReference"}
     seen: set[tuple[str, str]] = set()
@@ -141,7 +138,8 @@ def _part(resource: Node, language: str, abnormal: AbstractSet[str] = frozenset(
     return Part(_KIND_OF_TYPE[kind], text, href, marked)
 
 
-def _when(resource: Node) -> str:
+def when_of(resource: Node) -> str:
+    """When something took place or was written down, by its type; empty where nothing says it."""
     return first(resource, *_DATES[resource["resourceType"]])
 
 
@@ -149,11 +147,12 @@ def _alone(resources: Iterable[Node], names: Names, language: str) -> Iterator[E
     """Things outside of any visit; loose observations of one moment and source become one entry."""
     measured: dict[tuple[str, str], int] = {}
     for one in resources:
-        part, source = _part(one, language), source_of(one, names)
+        when, source = when_of(one), source_of(one, names)
         if one["resourceType"] == "Observation":
-            measured[_when(one), source] = measured.get((_when(one), source), 0) + 1
+            measured[when, source] = measured.get((when, source), 0) + 1
         else:
-            yield Entry(part.kind, _when(one), "", part.text, source, (part,) if part.href else ())
+            part = _part(one, language)
+            yield Entry(part.kind, when, "", part.text, source, (part,) if part.href else ())
     for (when, source), count in measured.items():
         yield Entry("result", when, "", "", source, (Part("measured", str(count)),))
 
@@ -162,11 +161,21 @@ def chosen(everything: Iterable[Entry], kind: str) -> list[Entry]:
     """Keep the entries of one kind, showing only the parts of that kind; every entry when the kind is not one."""
     if kind not in KINDS:
         return list(everything)
+    kept = [entry for entry in everything if _is_of(entry, kind)]
     if kind == "visit":
-        return [entry for entry in everything if entry.shape in {"stay", "emergency", "visit"}]
-    wanted = {kind, "measured"} if kind == "result" else {kind}
-    narrowed = (replace(entry, parts=tuple(part for part in entry.parts if part.kind in wanted)) for entry in everything)
-    return [entry for entry in narrowed if entry.parts or entry.shape == kind]
+        return kept
+    wanted = _shown_with(kind)
+    return [replace(entry, parts=tuple(part for part in entry.parts if part.kind in wanted)) for entry in kept]
+
+
+def _is_of(entry: Entry, kind: str) -> bool:
+    if kind == "visit":
+        return entry.shape in _VISITS
+    return entry.shape == kind or not _shown_with(kind).isdisjoint(part.kind for part in entry.parts)
+
+
+def _shown_with(kind: str) -> AbstractSet[str]:
+    return _RESULTS if kind == "result" else {kind}
 
 
 def by_year(ordered: Iterable[Entry]) -> list[Year]:
@@ -177,6 +186,11 @@ def by_year(ordered: Iterable[Entry]) -> list[Year]:
         if when:
             years.setdefault(when.year, []).append(entry)
     return [Year(year, tuple(inside)) for year, inside in sorted(years.items(), reverse=True)]
+
+
+def not_before(ordered: Iterable[Entry], year: int) -> list[Entry]:
+    """Keep the entries of a year and those after it, in China's time."""
+    return [entry for entry in ordered if (when := moment(entry.when)) and when.year >= year]
 
 
 def first_years(years: list[Year], least: int, before: int | None = None) -> tuple[list[Year], int | None]:
@@ -214,4 +228,4 @@ def lifeline(ordered: Iterable[Entry], born: str, today: int) -> list[Bar]:
 def counts_by_kind(everything: Iterable[Entry]) -> Mapping[str, int]:
     """Count the entries that each filter would show."""
     known = list(everything)
-    return {kind: len(chosen(known, kind)) for kind in KINDS}
+    return {kind: sum(_is_of(entry, kind) for entry in known) for kind in KINDS}

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from kangyun.base import clock
 from kangyun.base.web.tests.client import client_of
 from kangyun.portals.clinician.tests.twin import app_over, synthea
 
@@ -117,3 +118,60 @@ async def test_every_synthetic_life_can_be_read_in_both_languages() -> None:
             for query in ("", "?lang=en", "?part=trends", "?part=older&before=2010", "?kind=result"):
                 answer = await client.get(f"/clinician/residents/{patient['id']}{query}", headers=ZH)
                 assert answer.status_code == 200, query
+
+
+def long_life(months: int) -> list[Node]:
+    """A visit with its report every month, the newest in this month."""
+    now, found = clock.now(), list[Node]()
+    for number in range(months):
+        year, month = divmod(now.year * 12 + now.month - 1 - number, 12)
+        when, subject = f"{year}-{month + 1:02d}-01", {"reference": "Patient/3"}
+        found.append({"resourceType": "Encounter", "id": f"v{number}", "subject": subject, "class": {"code": "AMB"}, "period": {"start": when}, "reasonCode": [{"text": f"复诊{number}号"}],
+                      "serviceProvider": {"display": "乡镇卫生院"}})
+        found.append({"resourceType": "DiagnosticReport", "id": f"r{number}", "subject": subject, "effectiveDateTime": when, "code": {"text": f"血常规{number}号"}, "conclusion": "正常"})
+    return found
+
+
+async def test_of_a_long_life_the_page_reads_the_latest_years_and_the_rest_follows() -> None:
+    async with client_of(app_over([*RECORD, *long_life(120)])) as client:
+        page = (await client.get("/clinician/residents/3", headers=ZH)).text
+        assert "复诊0号" in page
+        assert "复诊100号" not in page
+        assert 'hx-get="/clinician/residents/3?part=timeline"' in page
+        assert 'hx-get="/clinician/residents/3?part=papers"' in page
+        life = (await client.get("/clinician/residents/3?part=timeline", headers=ZH)).text
+        assert 'chip-count">240<' in life
+        papers = (await client.get("/clinician/residents/3?part=papers", headers=ZH)).text
+        assert 'card-count">120<' in papers
+
+
+async def test_a_long_life_is_read_without_scripts_too() -> None:
+    async with client_of(app_over([*RECORD, *long_life(120)])) as client:
+        page = (await client.get("/clinician/residents/3", headers=ZH)).text
+        [whole] = set(re.findall(r'<a href="(/clinician/residents/3\?kind=)"', page))
+        [older] = re.findall(r'class="button button-wide" href="([^"]+)"', page)
+        assert 'chip-count">240<' in (await client.get(whole, headers=ZH)).text
+        seen, steps = page, 0
+        while "复诊119号" not in seen and steps < 12:
+            seen, steps = (await client.get(older.replace("&amp;", "&"), headers=ZH)).text, steps + 1
+            older = next(iter(re.findall(r'class="button button-wide" href="([^"]+)"', seen)), "")
+        assert "复诊119号" in seen
+
+
+async def test_a_short_life_stands_on_the_page_at_once() -> None:
+    async with client_of(app_over([*RECORD, *long_life(6)])) as client:
+        page = (await client.get("/clinician/residents/3", headers=ZH)).text
+    assert '?part=timeline"' not in page
+    assert "6" in re.findall(r'card-count">(\d+)<', page)
+
+
+async def test_that_something_is_withheld_is_said_without_saying_what() -> None:
+    told, plain = (await get("/clinician/residents/2")).text, (await get("/clinician/residents/3")).text
+    assert "部分内容未显示" in told
+    assert 'action="/access/emergency"' in told
+    assert 'href="/access/emergency?' not in told, "nothing about people stands in addresses"
+    assert "部分内容未显示" not in plain
+
+
+async def test_whoever_finds_nobody_is_offered_the_emergency() -> None:
+    assert 'href="/access/emergency"' in (await search("没有", "")).text

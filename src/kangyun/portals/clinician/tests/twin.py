@@ -15,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kangyun.base import web
+from kangyun.base.web.display import moment
 from kangyun.base.web.routing import GuardedRoute
+from kangyun.commons.access import Actor
 from kangyun.portals.clinician import pages
+from kangyun.portals.clinician.decisions import timeline
 
 Node = dict[str, Any]
 
@@ -34,9 +37,21 @@ class Twin:
 
     def __init__(self, resources: Iterable[Node]) -> None:
         self.resources = {(one["resourceType"], one["id"]): one for one in resources}
+        self.actor = Actor("user/1", "hospital_doctor")
+        self.withholding = {("Patient", "2")}
+        self.unseen: set[str] = set()
 
     async def read(self, type_: str, id_: str) -> Node | None:
         return self.resources.get((type_, id_))
+
+    def sees(self, type_: str) -> bool:
+        return type_ not in self.unseen
+
+    def may(self, permission: str) -> bool:
+        return permission in {"clinician.read", "access.emergency"}
+
+    async def withheld(self, patient_id: str) -> bool:
+        return ("Patient", patient_id) in self.withholding
 
     async def search(self, type_: str, query: str | Sequence[tuple[str, str]] = "") -> Found:
         pairs = parse_qsl(query) if isinstance(query, str) else list(query)
@@ -48,6 +63,9 @@ def _fits(resource: Node, name: str, value: str) -> bool:
     if name == "patient":
         who = resource.get("subject") or resource.get("patient") or {}
         return who.get("reference") == f"Patient/{value}"
+    if name == "date":
+        when, since = moment(timeline.when_of(resource)), moment(value.removeprefix("sa"))
+        return bool(when and since and when > since)
     if name == "_id":
         return resource["id"] in value.split(",")
     if name == "name":

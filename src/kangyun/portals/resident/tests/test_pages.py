@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -19,12 +19,6 @@ from kangyun.portals.resident.decisions.life import Entry, entries
 
 HTML = {"accept": "text/html", "accept-language": "zh"}
 NUMBER = "990101199001011018"
-
-
-@pytest.fixture(autouse=True)
-def real_clock() -> Iterator[None]:
-    yield
-    clock.set_source(None)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +130,7 @@ async def test_the_offline_page_knows_nobody(phone: httpx.AsyncClient):
 
 
 async def test_from_the_network_nobody_chooses(services: Services):
-    own = Services(Settings(data=services.settings.data, access_local_role="clinician"), services.database, services.store, services.gate, services.keys)
+    own = replace(services, settings=Settings(data=services.settings.data, access_local_role="clinician"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(build(own, {})), base_url="http://x.test") as client:
         assert (await client.get("/resident/", headers=HTML)).status_code == 403
 
