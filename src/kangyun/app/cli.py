@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kangyun.app.client_options import client_options
+from kangyun.app.drugs_options import drugs_options
+from kangyun.app.institution_options import institution_options
+from kangyun.app.user_options import directory_options, user_options
 from kangyun.base import logs
 from kangyun.base.settings import Settings, load
 
@@ -54,17 +58,28 @@ def build_parser() -> argparse.ArgumentParser:
     sheets = _command(commands, "sheets", _sheets, "load a folder of spreadsheets of clinics, row by row checked; resumable")
     sheets.add_argument("folder", type=Path, help="files named <sender>_<kind>_<part>.csv, .tsv, .xlsx or .dbf")
     sheets.add_argument("--processes", type=int, default=os.cpu_count() or 2)
-    saving = _command(commands, "backup", _backup, "copy the running database into a folder and verify the copy")
+    saving = _command(commands, "backup", _backup, "copy the running database, sealed, into a folder and verify the copy")
     saving.add_argument("to", type=Path, help="a folder that does not exist yet")
+    saving.add_argument("--passphrase-file", type=Path, help="file with a passphrase that opens the backup too, and the keys that then lie in it")
     bringing = _command(commands, "restore", _restore, "put a backup into an empty data folder")
     bringing.add_argument("from_", metavar="from", type=Path, help="a folder made by backup")
+    bringing.add_argument("--passphrase-file", type=Path, help="file with the passphrase of the backup, where the keys are lost")
     linking = _command(commands, "link", _link, "find residents that are one person among everybody; resumable")
     linking.add_argument("--dry-run", type=Path, metavar="RULES", help="only report what a rule file would change")
     linking.add_argument("--learn", type=Path, metavar="FILE", help="learn weights from the records into a proposed rule file")
     linking.add_argument("--memory", default="5GB", help="most memory of the comparison (default 5GB)")
-    keys = _command(commands, "keys", _keys, "list keys, rotate one, or bring in the card's keys of a region")
-    keys.add_argument("act", choices=("list", "rotate", "bring"), help="bring reads 32 hexadecimal digits from standard input")
+    keys = _command(commands, "keys", _keys, "list keys, rotate one, seal anew, or bring in the card's keys of a region")
+    keys.add_argument("act", choices=("list", "rotate", "reseal", "retire", "bring"),
+                      help="reseal seals old data with the newest key, retire then removes the old ones, bring reads 32 hexadecimal digits from standard input")
     keys.add_argument("name", nargs="?", default="", help="purpose or name of the key, such as raw-messages or card-root")
+    _command(commands, "verify-audit", _verify_audit, "examine the whole audit trail and name whatever was changed")
+    _command(commands, "check-journeys", _check_journeys, "examine whether money, insurance and medicine of the internet hospital agree")
+    client = _command(commands, "client", _client, "register apps and services that may ask for access tokens")
+    client_options(client)
+    institution_options(_command(commands, "institution", _institution, "let institutions move in, with their first administrator"))
+    drugs_options(_command(commands, "drugs", _drugs, "the catalogue of drugs: load a region's own list, publish, find"))
+    user_options(_command(commands, "user", _user, "staff who log in: add, roles, lock, reset"))
+    directory_options(_command(commands, "directory", _directory, "hospitals' own directories that staff may log in at"))
     demo = _command(commands, "demo", _demo, "serve with the simulated city sending messages")
     demo.add_argument("--port", type=int)
     demo.add_argument("--mllp-port", type=int)
@@ -112,7 +127,7 @@ def _migrate(settings: Settings, _asked: argparse.Namespace) -> int:
 
     async def migrate() -> None:
         services = await open_services(settings)
-        await services.database.close()
+        await services.close()
         await services.database.stop_server()
 
     return _run(migrate())
@@ -133,13 +148,13 @@ def _sheets(settings: Settings, asked: argparse.Namespace) -> int:
 def _backup(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.backups import backup  # noqa: PLC0415
 
-    return asyncio.run(backup(settings, asked.to))
+    return asyncio.run(backup(settings, asked.to, asked.passphrase_file))
 
 
 def _restore(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.backups import restore  # noqa: PLC0415
 
-    return restore(settings, asked.from_)
+    return restore(settings, asked.from_, asked.passphrase_file)
 
 
 def _link(settings: Settings, asked: argparse.Namespace) -> int:
@@ -149,11 +164,54 @@ def _link(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _keys(settings: Settings, asked: argparse.Namespace) -> int:
-    from kangyun.app.keys import bring_key, list_keys, rotate_key  # noqa: PLC0415
+    from kangyun.app import keys  # noqa: PLC0415
 
     if asked.act == "list":
-        return list_keys(settings)
-    return rotate_key(settings, asked.name) if asked.act == "rotate" else bring_key(settings, asked.name)
+        return keys.list_keys(settings)
+    acts = {"rotate": keys.rotate_key, "reseal": keys.reseal_keys, "retire": keys.retire_key, "bring": keys.bring_key}
+    return acts[asked.act](settings, asked.name)
+
+
+def _verify_audit(settings: Settings, _asked: argparse.Namespace) -> int:
+    from kangyun.app.auditing import verify_audit  # noqa: PLC0415
+
+    return asyncio.run(verify_audit(settings))
+
+
+def _check_journeys(settings: Settings, _asked: argparse.Namespace) -> int:
+    from kangyun.app import journeys  # noqa: PLC0415
+
+    return journeys.run(settings)
+
+
+def _client(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.clients import run_client  # noqa: PLC0415
+
+    return run_client(settings, asked)
+
+
+def _institution(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.institutions import run_institution  # noqa: PLC0415
+
+    return run_institution(settings, asked)
+
+
+def _drugs(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.drugs import run_drugs  # noqa: PLC0415
+
+    return run_drugs(settings, asked)
+
+
+def _user(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.users import run_user  # noqa: PLC0415
+
+    return run_user(settings, asked)
+
+
+def _directory(settings: Settings, asked: argparse.Namespace) -> int:
+    from kangyun.app.users import run_directory  # noqa: PLC0415
+
+    return run_directory(settings, asked)
 
 
 def _demo(settings: Settings, asked: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ HEAD_BYTES = 64 * 1024
 MOST_REQUESTS = 2000
 MOST_CONNECTIONS = 10_000
 
+# What carries no version is taken for HTTP/0.9, which has no heads.
+_VERSIONS = {"1.0", "1.1"}
 _CONTENT = b"application/fhir+json; charset=utf-8"
 
 
@@ -73,6 +75,10 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there: serve the request, or refuse it when there are too many."""
         self._stop_timer()
+        assert self.parser is not None, "the head came through it"
+        if self.parser.get_http_version() not in _VERSIONS:
+            self._refuse(505, "not-supported", "base.http-version")
+            return
         crowded = len(self.tasks) >= MOST_REQUESTS or len(self.connections) >= MOST_CONNECTIONS
         self.app = _busy if crowded else self.config.loaded_app
         super().on_headers_complete()

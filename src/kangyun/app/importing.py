@@ -16,6 +16,7 @@ import asyncpg
 
 from kangyun.app.services import open_services, settle_process
 from kangyun.base.errors import operation_outcome
+from kangyun.base.keys import open_keys, vault
 from kangyun.base.settings import Settings
 from kangyun.commons.records.actions.importing import Chunk, Loaded, chunks, done_chunks, load_chunk
 
@@ -39,7 +40,7 @@ async def _import(settings: Settings, files: list[Path], processes: int) -> int:
         loaded = await asyncio.to_thread(_load_all, (settings, dsn), todo, processes, before)
         await _analyse(dsn)
     finally:
-        await services.database.close()
+        await services.close()
         await services.database.stop_server()
     seconds = time.monotonic() - started
     print(f"{loaded.stored} stored in {seconds:.1f} s ({loaded.stored / seconds:.0f}/s), {len(loaded.refused)} refused")
@@ -113,6 +114,7 @@ class _Process:
 
 def _open(settings: Settings, dsn: str) -> None:
     settle_process(settings)
+    vault.use(open_keys(settings))
 
     async def connect() -> Any:
         # Group the fsync of chunks: a chunk that is lost with the machine was not noted either.

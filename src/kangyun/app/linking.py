@@ -15,7 +15,7 @@ from kangyun.app.services import Services, open_services
 from kangyun.base import rules
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Handle
-from kangyun.commons.population.actions import batch_learn, batch_store
+from kangyun.commons.population.actions import batch_learn, batch_store, newcomers
 from kangyun.commons.population.actions.batch import Batch, Change, Decisions, Linkage
 from kangyun.commons.population.decisions.matching import Weights, weights, weights_of
 
@@ -43,19 +43,23 @@ async def _link(settings: Settings, proposed: Path | None, learn: Path | None, m
         await link_all(services, folder, memory)
         return 0
     finally:
-        await services.database.close()
+        await services.close()
         await services.database.stop_server()
 
 
 async def _everybody(services: Services, folder: Path, by: Weights, memory: str) -> tuple[Batch, Decisions]:
-    file = folder / "everybody.csv"
-    async with services.database.connection() as connection:
-        number = await batch_store.export(connection, file)
-        decisions = await batch_store.decisions(connection)
-    print(f"{number} Patients read", flush=True)
     batch = Batch(by, memory, folder=folder)
-    batch.read(file)
-    file.unlink()
+    number = 0
+    async with services.database.connection() as connection:
+        async for page in batch_store.everybody(connection):
+            batch.admit(page)
+            number += len(page)
+        decisions = await batch_store.decisions(connection)
+    new = 0
+    async for page in newcomers.newcomers(services.gate.system("population.link")):
+        batch.admit(page)
+        new += len(page)
+    print(f"{number + new} Patients read, {new} of them not yet placed", flush=True)
     return batch, decisions
 
 
@@ -69,6 +73,7 @@ async def link_all(services: Services, folder: Path, memory: str) -> None:
         standing = Decisions([*decisions.together, *batch.standing()], decisions.apart)
         linkage = await asyncio.to_thread(batch.link, standing)
         print(f"{linkage.pairs} pairs compared in {time.monotonic() - started:.1f} s", flush=True)
+        await _settle(handle, batch.newcomers(linkage))
         await _ask(handle, batch, linkage)
         plan.save(batch.change(linkage).unions)
     else:
@@ -76,6 +81,15 @@ async def link_all(services: Services, folder: Path, memory: str) -> None:
     await _unite(handle, plan)
     print(f"{len(plan.unions)} joins in {time.monotonic() - started:.1f} s")
     plan.finish()
+
+
+async def _settle(handle: Handle, groups: Sequence[Sequence[str]]) -> None:
+    """Whoever has no Person gets one. A run that is killed here begins anew: those who have theirs are placed by then."""
+    done = 0
+    for page in _pages(groups):
+        await batch_store.settle(handle, page)
+        done += len(page)
+        _progress(done, len(groups), "new Persons")
 
 
 async def _ask(handle: Handle, batch: Batch, linkage: Linkage) -> None:
@@ -88,12 +102,12 @@ async def _unite(handle: Handle, plan: Plan) -> None:
     for page in _pages(plan.unions[plan.done :]):
         await batch_store.unite(handle, page)
         plan.advance(len(page))
-        _progress(plan.done, len(plan.unions))
+        _progress(plan.done, len(plan.unions), "joined")
 
 
-def _progress(done: int, total: int) -> None:
+def _progress(done: int, total: int, what: str) -> None:
     end = "\r" if sys.stdout.isatty() else "\n"
-    print(f"{done / total:6.1%}  {done} of {total} joined", end=end, flush=True)
+    print(f"{done / total:6.1%}  {done} of {total} {what}", end=end, flush=True)
 
 
 def _pages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -19,13 +19,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from kangyun.base.errors import refuse
+from kangyun.base.errors import Problem, refuse
 from kangyun.base.metrics import REQUESTS, SECONDS
-from kangyun.base.web.routing import GuardedRoute
+from kangyun.base.web.headers import ENCRYPTED
+from kangyun.base.web.routing import Endpoint, GuardedRoute, GuardedSocket
+from kangyun.commons.access import Handle
 
 log = structlog.get_logger()
 
-Pass = Callable[[Request, str], None]
+Enter = Callable[[Request, GuardedRoute | GuardedSocket], Awaitable[Handle]]
 Tell = Callable[[Request, Exception], Awaitable[Response]]
 # Sees a posted bundle and its answer after that was sent; must return at once and not raise.
 Watch = Callable[[Request, Response], None]
@@ -33,8 +35,28 @@ Watch = Callable[[Request, Response], None]
 _SLOW = 1.0
 _BUNDLES = {"/fhir", "/fhir/"}
 _MARKS = {"$", "_"}
+# The API needs no content policy but the strictest: nothing of it is ever a page, and nothing of it may be kept on the way.
+_GUARDS = [
+    (b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+]
+_ENCRYPTED = [*_GUARDS, (ENCRYPTED[0].encode(), ENCRYPTED[1].encode())]
 _run = os.urandom(4).hex()
 _numbers = itertools.count(1)
+
+
+async def settled(handle: Handle, permission: str, endpoint: Endpoint, request: Request) -> Response:
+    """The endpoint's answer, after it is written down durably who saw what."""
+    try:
+        response = await endpoint(request)
+    except Problem as problem:
+        await handle.settle("refused" if problem.status in {401, 403} else "failed", permission)
+        raise
+    except Exception:
+        await handle.settle("failed", permission)
+        raise
+    await handle.settle("ok", permission)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +84,7 @@ class _Place:
 class Machines:
     """The ASGI application of everything under /fhir."""
 
-    def __init__(self, routes: Iterable[GuardedRoute], application: Any, enter: Pass, tell: Tell, watch: Iterable[Watch] = ()) -> None:
+    def __init__(self, routes: Iterable[GuardedRoute], application: Any, enter: Enter, tell: Tell, watch: Iterable[Watch] = ()) -> None:
         self._places = _places(routes)
         self._application = application
         self._enter = enter
@@ -85,6 +107,7 @@ class Machines:
             if response.status_code == 405:
                 response.headers["allow"] = _allowed(scope.get("route"))
         response.raw_headers.append((b"x-request-id", number.encode()))
+        response.raw_headers.extend(_ENCRYPTED if scope["scheme"] == "https" else _GUARDS)
         await response(scope, receive, send)
         self._count(scope, response.status_code, time.perf_counter() - began)
         if scope["path"] in _BUNDLES and scope["method"] == "POST":
@@ -100,8 +123,8 @@ class Machines:
         if route is None:
             raise refuse(405, "not-supported", "base.method-not-allowed", method=method[:16])
         scope["path_params"] = parameters
-        self._enter(request, route.permission)
-        return await route.endpoint(request)
+        handle = await self._enter(request, route)
+        return await settled(handle, route.permission, route.endpoint, request)
 
     def _find(self, parts: list[str], method: str) -> tuple[_Place, dict[str, str]]:
         other: tuple[_Place, dict[str, str]] | None = None

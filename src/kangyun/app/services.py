@@ -8,10 +8,12 @@ from pathlib import Path
 from kangyun.base import database as databases
 from kangyun.base import rules
 from kangyun.base.database import Database
-from kangyun.base.keys import KeyStore, open_keys
+from kangyun.base.keys import KeyStore, open_keys, vault
 from kangyun.base.settings import Settings, offset
-from kangyun.commons.access import Gate
-from kangyun.commons.records import Store, settle
+from kangyun.commons.access import Entries, Gate, Sms, Trail, open_sms, settle_relations
+from kangyun.commons.population.actions.resealing import seal_identities
+from kangyun.commons.records import Store, expect_sealed, settle
+from kangyun.support.insurance import Insurer, open_insurer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,15 @@ class Services:
     store: Store
     gate: Gate
     keys: KeyStore
+    entries: Entries
+    trail: Trail
+    sms: Sms
+    insurer: Insurer
+
+    async def close(self) -> None:
+        """Write what the audit trail still holds and give the connections back."""
+        await self.trail.close()
+        await self.database.close()
 
 
 def settle_process(settings: Settings) -> None:
@@ -38,5 +49,19 @@ async def open_services(settings: Settings) -> Services:
     database = await Database.open(settings)
     async with database.connection() as connection:
         await databases.migrate(connection)
+        await settle_relations(connection)
+    services = assemble(settings, database)
+    async with database.connection() as connection:
+        await expect_sealed(connection, services.keys)
+        await seal_identities(connection)
+    return services
+
+
+def assemble(settings: Settings, database: Database) -> Services:
+    """Put store, keys and gate on an open database."""
+    keys = open_keys(settings)
+    vault.use(keys)
     store = Store(database)
-    return Services(settings, database, store, Gate(store), open_keys(settings))
+    trail = Trail(database, keys, Path(settings.data) / "trail")
+    return Services(settings, database, store, Gate(store, trail), keys, Entries(database), trail, open_sms(settings),
+        insurer=open_insurer(settings, keys))

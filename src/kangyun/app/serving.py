@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
@@ -16,6 +17,7 @@ import uvicorn
 
 from kangyun.app import siblings
 from kangyun.app.connections import bounded
+from kangyun.app.encrypting import encrypted
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services, open_services
 from kangyun.app.web import build
@@ -28,6 +30,10 @@ from kangyun.commons.records import ChangeFeed
 log = structlog.get_logger()
 
 _TRIES = 20
+# What comes through a WebSocket of ours: a description of a call's media is some 10 KB.
+_LARGEST_WORD = 64 * 1024
+# A phone that lost its network says nothing: who talks with it sees after 15 seconds at the most that it is gone.
+_PING_SECONDS, _PONG_SECONDS = 5.0, 10.0
 
 Announce = Callable[[Services], Coroutine[Any, Any, None]]
 
@@ -40,21 +46,24 @@ async def serve(settings: Settings, announce: Announce | None = None) -> None:
     try:
         await _serve(services, listening, announce)
     finally:
-        await services.database.close()
+        await services.close()
         await services.database.stop_server(always=True)
 
 
 async def answer(settings: Settings, listening: socket.socket) -> None:
     """Answer HTTP only, beside the process that does the rest; the first one has migrated the database."""
     services = await open_services(settings)
-    server = _Server(_config(services, health.database_checks(services.database)))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        await asyncio.shield(serving)
-    finally:
-        server.should_exit = True
-        await asyncio.wait({serving}, timeout=11)
-        await services.database.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(services.close)
+        await stack.enter_async_context(services.entries.listening())
+        tls = await stack.enter_async_context(encrypted(settings))
+        server = _Server(_config(services, health.database_checks(services.database), tls))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            await asyncio.wait({serving}, timeout=11)
 
 
 async def work(settings: Settings) -> None:
@@ -66,7 +75,7 @@ async def work(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         await _start_work(stack, services, lambda: 0)
         await ended.wait()
-    await services.database.close()
+    await services.close()
     await services.database.stop_server()
 
 
@@ -87,12 +96,14 @@ async def _serve(services: Services, listening: socket.socket, announce: Announc
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
         crowd = _Crowd()
+        await stack.enter_async_context(services.entries.listening())
         if services.settings.worker:
             checks |= await _start_work(stack, services, crowd)
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services))
         await stack.enter_async_context(siblings.running(services.settings, listening, services.database.dsn))
-        crowd.server = server = _Server(_config(services, checks))
+        tls = await stack.enter_async_context(encrypted(services.settings))
+        crowd.server = server = _Server(_config(services, checks, tls))
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
@@ -121,12 +132,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(services: Services, checks: dict[str, health.Check]) -> uvicorn.Config:
+def _config(services: Services, checks: dict[str, health.Check], tls: ssl.SSLContext | None) -> uvicorn.Config:
     settings = services.settings
     return uvicorn.Config(
         build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http=bounded(settings.slow_client_seconds),
-        log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
+        log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False,
+        ws="websockets-sansio", ws_max_size=_LARGEST_WORD, ws_ping_interval=_PING_SECONDS, ws_ping_timeout=_PONG_SECONDS,
         timeout_graceful_shutdown=10, timeout_keep_alive=75,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
     )
 
 

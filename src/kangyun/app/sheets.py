@@ -18,14 +18,13 @@ from typing import Any
 
 import asyncpg
 
-from kangyun.app.services import Services, open_services, settle_process
+from kangyun.app.services import Services, assemble, open_services, settle_process
 from kangyun.base import errors
-from kangyun.base.database import Database
+from kangyun.base.database import Connection, Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.errors import Issue
-from kangyun.base.keys import open_keys
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Gate
+from kangyun.commons.exchange.actions import row_order
 from kangyun.commons.exchange.actions.coding import coder_of
 from kangyun.commons.exchange.actions.table_files import Slice, TableFile, kept, whole
 from kangyun.commons.exchange.actions.tables import ensure_organization, store_rows
@@ -33,7 +32,6 @@ from kangyun.commons.exchange.decisions.tables import Bad, Good, naming
 from kangyun.commons.exchange.model import SENDER_SYSTEM, Fault, Reason
 from kangyun.commons.exchange.queries import current
 from kangyun.commons.population.actions.crowds import Crowd, is_news, place_crowd
-from kangyun.commons.records import Store
 from kangyun.commons.records.actions.importing import chunk_done, done_chunks, load_resources, refused
 
 _LARGEST = 64 << 20
@@ -74,7 +72,7 @@ async def _sheets(settings: Settings, files: Sequence[Path], processes: int) -> 
         await connection.execute("ANALYZE resource, span, identity")
         await connection.close()
     finally:
-        await services.database.close()
+        await services.close()
         await services.database.stop_server()
     seconds = time.monotonic() - started
     print(
@@ -118,8 +116,7 @@ def _open(settings: Settings, dsn: str) -> None:
 
     async def connect() -> Services:
         database = Database(dsn, open_pool(dsn, 3, _STATEMENT_SECONDS), None)
-        store = Store(database)
-        return Services(settings, database, store, Gate(store), open_keys(settings))
+        return assemble(settings, database)
 
     _Process.services = _Process.loop.run_until_complete(connect())
 
@@ -193,11 +190,13 @@ class _Sheet:
             return []
         async with self._services.database.connection() as connection, connection.transaction():
             crowd = await place_crowd(connection, self._file.sender.key, [row.patient for row in part.rows])
-            changed = await self._changed(crowd, part.rows)
+            changed = await self._changed(crowd, part.rows) | await self._late(connection, crowd, part.rows)
             ids = [None if id_ in changed else id_ for id_ in crowd.ids]
             resources, without = await self._checked(crowd, part, ids)
             await load_resources(connection, resources)
             await crowd.keep(connection, without)
+            stored = [(row, id_) for row, id_ in zip(part.rows, ids, strict=True) if id_ is not None and id_ not in without]
+            await row_order.noted(connection, self._file.sender, stored)
         return [row for row, id_ in zip(part.rows, ids, strict=True) if id_ is None]
 
     async def _changed(self, crowd: Crowd, rows: Sequence[Good]) -> set[str]:
@@ -207,6 +206,12 @@ class _Sheet:
         held = await current(self._handle, [("Patient", one) for one in sorted(crowd.known)])
         told = [(id_, row.patient) for id_, row in zip(crowd.ids, rows, strict=True) if id_ in crowd.known]
         return {id_ for id_, patient in told if id_ and is_news(held.get(("Patient", id_)), patient)}
+
+    async def _late(self, connection: Connection, crowd: Crowd, rows: Sequence[Good]) -> set[str]:
+        """Patients of whom the sender has told later than a row does; such a row is looked at by itself."""
+        told = [(row, id_) for id_, row in zip(crowd.ids, rows, strict=True) if id_ and id_ in crowd.known]
+        late = {id(row) for row in await row_order.overtaken(connection, self._file.sender, told)}
+        return {id_ for row, id_ in told if id(row) in late}
 
     async def _checked(self, crowd: Crowd, part: Slice, ids: Sequence[str | None]) -> tuple[list[dict[str, Any]], set[str]]:
         """All resources that may be stored, and the new Patients that may not, whose rows are held."""

@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kangyun.app.machines import Machines
+from kangyun.app.limiting import caller_address, limited
+from kangyun.app.machines import Enter, Machines, settled
+from kangyun.app.origins import OtherOrigins
 from kangyun.app.rooms import doors
 from kangyun.app.services import Services
+from kangyun.app.sockets import guarded as guarded_socket
 from kangyun.base import errors, health, logs, metrics, web
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.fhir import json as fhir_json
+from kangyun.base.limits import limits_of
+from kangyun.base.web.headers import SecurityHeaders
+from kangyun.base.web.plain import check_address
 from kangyun.base.web.preferences import negotiate
-from kangyun.base.web.routing import GuardedRoute
-from kangyun.commons.access.decisions import actor_at, may_enter
+from kangyun.base.web.routing import GuardedRoute, GuardedSocket
+from kangyun.commons.access import SESSION_COOKIE, Actor, Handle, signed_in
+from kangyun.commons.access.decisions import actor_at, may_enter, scopes
+from kangyun.commons.access.decisions.policy import role_home, role_welcome
+from kangyun.commons.exchange import holder, shown_key
 from kangyun.commons.records.api import offered
 
 log = structlog.get_logger()
 
-_FORWARDED = {b"x-forwarded-for", b"forwarded"}
-
+# What RFC 6750 section 3.1 calls it when a token does not do.
+_BEARER_ERRORS = {401: "invalid_token", 403: "insufficient_scope"}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+# The addresses at which a sender's own key opens.
+_RECEIVE = "exchange.receive"
 
 def build(services: Services, checks: Mapping[str, health.Check]) -> ASGIApp:
     """The whole application; raises TypeError for a route that names no permission."""
-    routes = [_checked(entry) for entry in [*_own_routes(checks), *web.routes(), *_room_routes()]]
+    every = [_checked(entry) for entry in [*_own_routes(checks), *web.routes(), *_room_routes()]]
+    routes = [entry for entry in every if isinstance(entry, GuardedRoute)]
     enter = _gate(services)
-    people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)])
+    sockets = [guarded_socket(enter, entry, services.settings.public_url) for entry in every if isinstance(entry, GuardedSocket)]
+    people = _people(services, [_guarded(enter, entry) for entry in routes if not _for_machines(entry)], sockets)
     machines = [entry for entry in routes if _for_machines(entry)]
     people.state.operations = offered(entry.path for entry in machines)
     watch = [module.watch(services) for module in doors("api") if hasattr(module, "watch")]
-    return _ByAddress(Machines(machines, people, enter, _tell, watch), people)
+    # Around everything, so that the page which tells of a bug is guarded too.
+    guarded = SecurityHeaders(people, services.settings.public_url)
+    return OtherOrigins(_ByAddress(Machines(machines, people, enter, _tell, watch), guarded), services.database)
 
 
 def _for_machines(entry: GuardedRoute) -> bool:
@@ -47,7 +64,13 @@ def _for_machines(entry: GuardedRoute) -> bool:
 
 def route_table() -> list[GuardedRoute]:
     """Every route of the platform, for the house tests and the reference."""
-    return [_checked(entry) for entry in [*_own_routes({}), *web.routes(), *_room_routes()]]
+    every = [_checked(entry) for entry in [*_own_routes({}), *web.routes(), *_room_routes()]]
+    return [entry for entry in every if isinstance(entry, GuardedRoute)]
+
+
+def socket_table() -> list[GuardedSocket]:
+    """Every WebSocket of the platform, for the house tests."""
+    return [entry for entry in map(_checked, _room_routes()) if isinstance(entry, GuardedSocket)]
 
 
 class _ByAddress:
@@ -80,53 +103,73 @@ def _menu() -> list[web.MenuEntry]:
     return [entry for module in doors("pages") if hasattr(module, "menu") for entry in module.menu()]
 
 
-def _checked(entry: BaseRoute) -> GuardedRoute:
-    if not isinstance(entry, GuardedRoute):
+def _checked(entry: BaseRoute) -> GuardedRoute | GuardedSocket:
+    if not isinstance(entry, GuardedRoute | GuardedSocket):
         raise TypeError(f"a route names no permission: {getattr(entry, 'path', entry)}")
     return entry
 
 
-def _gate(services: Services) -> Callable[[Request, str], None]:
-    settings = services.settings
+def _gate(services: Services) -> Enter:
+    settings, entries = services.settings, services.entries
 
-    def enter(request: Request, permission: str) -> None:
-        """Let the request in with a handle, or raise Problem 401 or 403."""
-        actor = actor_at(_caller(request), settings.access_local_role, settings.access_network_role)
-        if not may_enter(actor.role, permission):
+    count = limited(limits_of(services.database))
+
+    async def enter(request: Request, entry: GuardedRoute | GuardedSocket) -> Handle:
+        """Let the request in with a handle, or raise Problem 401, 403 or 429."""
+        permission, address = entry.permission, caller_address(request.scope, settings.trusted_proxies)
+        secret, bearer = _secret(request)
+        actor = (entries.remembered(secret, address) or await entries.actor(secret, address)) if secret else None
+        if actor is None and permission == _RECEIVE and (sender := await holder(services.database, shown_key(request.headers))):
+            actor = Actor(f"sender/{sender}", "integration", purpose="operations", address=address)
+        elif actor is None and bearer:
+            # Who shows a token wants to be somebody: he must not be let in as whoever is at his address.
+            raise refuse(401, "login", "base.token-unknown")
+        actor = actor or actor_at(address, settings.access_local_role, settings.access_network_role)
+        request.state.handle = handle = services.gate.open(actor)
+        if not may_enter(actor.role, permission) or not (scopes.opens(actor.scopes, permission) or scopes.asks(actor.scopes, request.scope.get("method", ""), entry.path)):
+            await handle.settle("refused", permission)
             known = actor.role != "anonymous"
-            raise refuse(403 if known else 401, "forbidden", "base.forbidden" if known else "base.unauthenticated")
-        request.state.handle = services.gate.open(actor, "care")
+            raise refuse(403 if known else 401, "forbidden" if known else "login", "base.forbidden" if known else "base.unauthenticated")
+        if isinstance(entry, GuardedRoute):
+            await count(request, entry, actor)
+        return handle
 
     return enter
 
 
-def _caller(request: Request) -> str:
-    """The caller's address; what a proxy on this machine passes on is not a caller on this machine."""
-    client = request.scope.get("client")
-    if client is None or not _FORWARDED.isdisjoint(name for name, _ in request.scope["headers"]):
-        return "unknown"
-    return client[0]
+def _secret(request: Request) -> tuple[str, bool]:
+    """What the caller shows: an access token (then True), or a browser's session, which opens pages only."""
+    for name, value in request.scope["headers"]:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].decode("latin-1").strip(), True
+    if request.scope["path"].startswith("/fhir") or (request.method not in _SAFE and web.foreign(request)):
+        # No other site can make a browser send a token; a cookie it can.
+        return "", False
+    return request.cookies.get(SESSION_COOKIE, ""), False
 
 
-def _guarded(enter: Callable[[Request, str], None], entry: GuardedRoute) -> GuardedRoute:
+def _guarded(enter: Enter, entry: GuardedRoute) -> GuardedRoute:
     """The same route with the gate in front of its endpoint."""
     endpoint, permission = entry.endpoint, entry.permission
 
     async def pass_gate(request: Request) -> Response:
-        enter(request, permission)
-        return await endpoint(request)
+        check_address(request)
+        handle = await enter(request, entry)
+        request.state.login = await signed_in(request.app.state.services, handle.actor)
+        return await settled(handle, permission, endpoint, request)
 
     methods = sorted(entry.methods or {"GET"})
     return web.route(entry.path, pass_gate, permission=permission, methods=methods, name=entry.name)
 
 
-def _people(services: Services, routes: list[GuardedRoute]) -> Starlette:
+def _people(services: Services, routes: list[GuardedRoute], sockets: list[GuardedSocket]) -> Starlette:
     handlers: dict[Any, Any] = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
     middleware = [Middleware(logs.RequestLog), Middleware(metrics.HttpMetrics), *web.middleware()]
-    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    app = Starlette(routes=[*routes, *sockets], middleware=middleware, exception_handlers=handlers)
     app.state.settings = services.settings
     app.state.services = services
-    app.state.shell = web.shell(_menu(), search="/clinician/")
+    permissions = {entry.path: entry.permission for entry in routes if "GET" in (entry.methods or {"GET"})}
+    app.state.shell = web.shell(_menu(), search="/clinician/", permissions=permissions, welcome=role_welcome, home=role_home)
     return app
 
 
@@ -137,6 +180,10 @@ async def _tell(request: Request, error: Exception) -> Response:
 
 async def _on_problem(request: Request, error: Problem) -> Response:
     if web.wants_page(request):
+        if error.status == 401 and request.method in {"GET", "HEAD"}:
+            return _to_login(request)
+        if hasattr(request.state, "handle"):
+            request.state.login = await signed_in(request.app.state.services, request.state.handle.actor)
         return await web.on_problem(request, error)
     return _outcome(error, request)
 
@@ -159,6 +206,16 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     return _outcome(refuse(500, "exception", "base.internal", number=number), request)
 
 
+def _to_login(request: Request) -> Response:
+    """Where somebody who is nobody yet logs in, and comes back from."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/login?next={quote(request.url.path + query, safe='')}", 303, headers={"cache-control": "no-store"})
+
+
 def _outcome(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
     content = fhir_json.dumps(errors.operation_outcome(problem, negotiate(request.headers.get("accept-language", ""))))
+    headers = {**(headers or {}), **problem.headers}
+    shown = request.headers.get("authorization", "")[:7].lower() == "bearer "
+    if problem.status == 401 or (problem.status == 403 and shown):
+        headers |= {"www-authenticate": 'Bearer realm="kangyun"' + (f', error="{_BEARER_ERRORS[problem.status]}"' if shown else "")}
     return Response(content, problem.status, headers=headers, media_type="application/fhir+json; charset=utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.serving import COMMAND, environment, run
 
+from kangyun.app.envelope import opened_stream, seal_stream
 from kangyun.base.keys import FileKeys, Unopenable
 
 ROOT_KEY = "0123456789ABCDEFFEDCBA9876543210"
@@ -39,6 +41,38 @@ def test_keys_are_listed_and_rotated(tmp_path: Path):
     assert "there is no key" in run("keys", "rotate", "nonsense", "--data", tmp_path, check=False).stderr
 
 
+def test_a_passphrase_is_all_that_a_recovery_needs(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("safe")
+    data, saved, restored = folder / "data", folder / "saved", folder / "restored"
+    words, wrong, short = (folder / name for name in ("words", "wrong", "short"))
+    words.write_text("青石板路上的三只灰麻雀 正在开会讨论\n")
+    wrong.write_text("青石板路上的四只灰麻雀 正在开会讨论\n")
+    short.write_text("123456\n")
+    run("migrate", "--data", data)
+    sealed = FileKeys(data / "keys").seal("raw-messages", b"x")
+    assert "at least 16" in run("backup", saved, "--data", data, "--passphrase-file", short, check=False).stderr
+    run("backup", saved, "--data", data, "--passphrase-file", words)
+    refused = run("restore", saved, "--data", restored, "--passphrase-file", wrong, check=False)
+    assert (refused.returncode, "the passphrase is not that of this backup" in refused.stderr) == (1, True)
+    assert not (restored / "postgres" / "pgdata").exists()
+    run("restore", saved, "--data", restored, "--passphrase-file", words)
+    assert FileKeys(restored / "keys").open("raw-messages", sealed) == b"x"
+
+
+def test_a_backup_is_sealed_piece_by_piece():
+    key, text = os.urandom(32), os.urandom(2_500_000)
+    out = io.BytesIO()
+    seal_stream(io.BytesIO(text), out, key, "SM4-GCM")
+    assert opened_stream(io.BytesIO(out.getvalue()), key).read() == text
+    whole = out.getvalue()
+    first = 4 + int.from_bytes(whole[:4])
+    for broken in (whole[:first], whole[:-1], whole[first:], whole[: first - 2] + b"xx" + whole[first:], b""):
+        with pytest.raises(Unopenable):
+            opened_stream(io.BytesIO(broken), key).read()
+    with pytest.raises(Unopenable):
+        opened_stream(io.BytesIO(whole), os.urandom(32)).read()
+
+
 def test_a_backup_holds_no_keys_and_a_restored_platform_needs_them(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("keys")
     data, saved, restored = folder / "data", folder / "saved", folder / "restored"
@@ -46,9 +80,11 @@ def test_a_backup_holds_no_keys_and_a_restored_platform_needs_them(tmp_path_fact
     sealed = FileKeys(data / "keys").seal("raw-messages", b"x")
     run("backup", saved, "--data", data)
     assert [name for _, folders, files in os.walk(saved) for name in (*folders, *files) if name == "keys" or name.startswith("seal.")] == []
-    run("restore", saved, "--data", restored)
+    refused = run("restore", saved, "--data", restored, check=False)
+    assert (refused.returncode, "put the keys of the installation" in refused.stderr) == (1, True)
     with pytest.raises(Unopenable):
         FileKeys(restored / "keys").open("raw-messages", sealed)
     shutil.rmtree(restored / "keys")
     shutil.copytree(data / "keys", restored / "keys")
+    run("restore", saved, "--data", restored)
     assert FileKeys(restored / "keys").open("raw-messages", sealed) == b"x"
