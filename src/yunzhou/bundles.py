@@ -23,7 +23,8 @@ def prescriptions(visit: Visit, card: Card) -> Message | None:
         return None
     bundle = Bundle()
     house = visit.institution
-    subject = bundle.add(fhir.patient(card, house), *fhir.patient_identity(card, house))
+    keeper = bundle.add(fhir.organization(house), fhir.INSTITUTIONS, house.mnemonic)
+    subject = bundle.add(fhir.patient(card, house, keeper), *fhir.patient_identity(card, house))
     encounter = f"Encounter?identifier={urn(house.system('visit'))}|{visit.number}"
     facts = _prescribe(bundle, visit, subject, encounter)
     return _message(bundle, visit, f"{visit.number}RX", "prescriptions", facts)
@@ -32,8 +33,9 @@ def prescriptions(visit: Visit, card: Card) -> Message | None:
 def township_visit(visit: Visit, card: Card, allergies: list[Allergen], known: list[tuple[str, str]]) -> Message:
     """Return everything of one visit to the township hospital."""
     bundle, house = Bundle(), visit.institution
-    subject = bundle.add(fhir.patient(card, house), *fhir.patient_identity(card, house))
-    encounter = bundle.add(fhir.encounter(visit, subject), urn(house.system("visit")), visit.number)
+    keeper = bundle.add(fhir.organization(house), fhir.INSTITUTIONS, house.mnemonic)
+    subject = bundle.add(fhir.patient(card, house, keeper), *fhir.patient_identity(card, house))
+    encounter = bundle.add(fhir.encounter(visit, subject, keeper), urn(house.system("visit")), visit.number)
     facts: list[Fact] = [truth.resident(card, known), truth.visit(visit, "finished"), *truth.diagnoses(visit)]
     for diagnosis in visit.diagnoses:
         number = card.record if diagnosis.chronic else visit.number

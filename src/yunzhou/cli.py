@@ -1,4 +1,4 @@
-"""The command `yunzhou`: region, send, generate, senders, score."""
+"""The command `yunzhou`: region, send, generate, senders, score, care."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from yunzhou import faults, region, senders
+from yunzhou import care, faults, region, senders
+from yunzhou.access import Access, endpoint
 from yunzhou.city import City, midnight, window
 from yunzhou.generate import generate
 from yunzhou.plans import CHINA
 from yunzhou.run import Options, Run
 from yunzhou.score import Reader, read_truth, score
 from yunzhou.send import Target
+
+SECRET = "YUNZHOU_CLIENT_SECRET"  # noqa: S105 - the name of a variable of the environment
 
 
 class Arguments(argparse.Namespace):
@@ -35,6 +38,7 @@ class Arguments(argparse.Namespace):
     mllp: tuple[str, int]
     fhir: str
     token: str
+    client: str
     rate: float
     connections: int
     truth: Path | None
@@ -46,6 +50,7 @@ class Arguments(argparse.Namespace):
     live: bool
     history: bool
     out: Path
+    stage: Path
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,6 +59,10 @@ def main(argv: list[str] | None = None) -> int:
     # `yunzhou --population N` is what the region is asked for with; the subcommand may be left out.
     given = ["region", *given] if given and given[0].startswith("--") and given[0] not in {"--help", "--version"} else given
     arguments = _parser().parse_args(given, namespace=Arguments())
+    if arguments.command == "care":
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_care(arguments.stage))
+        return 0
     since = window(arguments.years, arguments.until, arguments.faults)
     city = City(arguments.seed, arguments.residents, replace(since, demand=arguments.demand), arguments.villages)
     if arguments.command == "region":
@@ -87,31 +96,46 @@ def _progress(settlements: int, people: int, seconds: float) -> None:
 
 async def _send(city: City, arguments: Arguments) -> int:
     host, port = arguments.mllp
-    target = Target(host, port, arguments.fhir, arguments.token, arguments.folder, arguments.connections, arguments.rate)
+    target = Target(host, port, arguments.fhir, arguments.token, arguments.folder, arguments.connections, arguments.rate, _access(arguments))
     options = Options(history=arguments.history, live=arguments.live, truth=arguments.truth)
     run = Run(city, target, options)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.stop)
     return await run.run()
 
 
+async def _care(stage: Path) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await care.play(care.read(stage), stopped)
+
+
+def _access(arguments: Arguments) -> Access | None:
+    """The client that sends; its secret comes from the environment, since command lines are seen by everybody on a machine."""
+    return Access(endpoint(arguments.fhir), arguments.client, os.environ.get(SECRET, "")) if arguments.client else None
+
+
 async def _score(arguments: Arguments) -> int:
     if not arguments.truth:
         print("yunzhou score needs --truth FILE", file=sys.stderr)
         return 2
-    result = await score(read_truth(arguments.truth), Reader(arguments.fhir, arguments.token))
+    access = _access(arguments)
+    token = await access.token() if access else arguments.token
+    result = await score(read_truth(arguments.truth), Reader(arguments.fhir, token))
     print(result.table())
     return 0 if result.perfect else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yunzhou", description="The simulated city of Yunzhou 云州 / 模拟城市云州")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="region|send|generate|senders|score")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="region|send|generate|senders|score|care")
     _whole_region(commands.add_parser("region", help="write a whole region as files / 生成整个区域"))
     send = commands.add_parser("send", help="send the messages of the city over MLLP and FHIR / 发送消息")
     known = commands.add_parser("senders", help="write the rule files of the institutions / 生成发送方规则文件")
     known.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     files = commands.add_parser("generate", help="write the messages and the truth as files / 生成文件")
     read = commands.add_parser("score", help="read back over FHIR and compare with the truth / 对照真值评分")
+    living = commands.add_parser("care", help="play the internet hospital of a demonstration / 让互联网医院运转")
+    living.add_argument("--stage", type=Path, required=True, metavar="FILE", help="stage file that the demonstration has written")
     for command in (send, known, files, read):
         _city(command)
     files.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
@@ -127,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (send, read):
         command.add_argument("--fhir", default="http://127.0.0.1:8000/fhir", metavar="URL", help="base of the FHIR API")
         command.add_argument("--token", default="", help="bearer token for the FHIR API")
+        command.add_argument("--client", default="", metavar="ID", help=f"client of the platform; its secret is in {SECRET}")
         command.add_argument("--truth", type=Path, metavar="FILE", help="truth file (NDJSON)")
     return parser
 

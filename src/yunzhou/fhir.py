@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from yunzhou.cards import Card
-from yunzhou.institutions import NATIONAL_ID, Doctor, Institution
+from yunzhou.institutions import NATIONAL_ID, ROOT, Doctor, Institution
 from yunzhou.places import city
 from yunzhou.plans import CHINA, Diagnosis
 from yunzhou.truth import urn
@@ -75,14 +75,24 @@ def _typed(code: str, use: str, system: str, value: str) -> Json:
     return {"use": use, "type": term("v2-0203", code), "system": system, "value": value}
 
 
-def patient(card: Card, house: Institution) -> Json:
-    """Return Patient."""
+# By which an institution names itself; HL7 v2 has the same name in MSH-4.
+INSTITUTIONS = urn(ROOT)
+
+
+def organization(house: Institution) -> Json:
+    """Return Organization; whoever knows the institution already keeps it as it is."""
+    return {"resourceType": "Organization", "active": True, "name": house.name, "identifier": [{"system": INSTITUTIONS, "value": house.mnemonic}]}
+
+
+def patient(card: Card, house: Institution, keeper: str) -> Json:
+    """Return Patient, kept by an Organization."""
     national = [_typed("NNCHN", "official", urn(NATIONAL_ID), card.id_number)] if card.id_number else []
     telecom = [{"system": "phone", "value": card.phone, "use": "mobile"}] if card.phone else []
     return {
         "resourceType": "Patient", "identifier": [*national, _typed("MR", "usual", urn(house.oid), card.record)],
         "active": True, "name": _names(card), "telecom": telecom, "gender": card.sex,
         "birthDate": card.birth.isoformat(), "address": [_address(card)],
+        "managingOrganization": {"reference": keeper, "display": house.name},
         **({"deceasedDateTime": card.death.isoformat()} if card.death else {}),
     }  # fmt: skip
 
@@ -108,15 +118,15 @@ def practitioner(doctor: Doctor, house: Institution) -> Json:
     return {"identifier": {"system": urn(house.system("staff")), "value": doctor.number}, "display": doctor.name.text}
 
 
-def encounter(visit: Visit, subject: str) -> Json:
-    """Return Encounter of a finished visit."""
+def encounter(visit: Visit, subject: str, keeper: str) -> Json:
+    """Return Encounter of a finished visit at an Organization."""
     reasons = [diagnosis_code(diagnosis) for diagnosis in visit.diagnoses[:1]]
     return {
         "resourceType": "Encounter", "status": "finished", "class": coding(f"{TERMS}/v3-ActCode", CLASSES[visit.kind]),
         "serviceType": {"text": visit.department.name}, "subject": {"reference": subject},
         "participant": [{"individual": practitioner(visit.doctor, visit.institution)}],
         "period": {"start": instant(visit.start), "end": instant(visit.end)},
-        "serviceProvider": {"display": visit.institution.name}, **({"reasonCode": reasons} if reasons else {}),
+        "serviceProvider": {"reference": keeper, "display": visit.institution.name}, **({"reasonCode": reasons} if reasons else {}),
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from yunzhou import institutions, sheets
+from yunzhou.access import Access
 from yunzhou.messages import Message
 from yunzhou.mllp import Answer, Link
 from yunzhou.sheets import Sheet
@@ -53,6 +54,7 @@ class Target:
     folder: Path | None = None
     connections: int = 1
     rate: float = 0.0
+    access: Access | None = None
 
     @property
     def exchange(self) -> str:
@@ -129,7 +131,7 @@ class Sender:
             await asyncio.to_thread(drop, self.target.folder, sheet)
             return Answer("file", "")
         sender, kind, _ = sheet.name.split("_", 2)
-        link = FhirLink(f"{self.target.exchange}/tables?sender={sender}&kind={TABLES[kind]}", self.target.token, kind=FILE)
+        link = FhirLink(f"{self.target.exchange}/tables?sender={sender}&kind={TABLES[kind]}", self.target.token, kind=FILE, access=self.target.access)
         answer = await link.send(sheet.name, sheet.body)
         await link.close()
         return answer
@@ -176,8 +178,8 @@ class Sender:
     async def _work(self, key: int, queue: asyncio.Queue[_Order]) -> None:
         ways: dict[str, Way] = {
             "mllp": Link(self.target.host, self.target.port, institutions.institution(key).encoding),
-            "fhir": FhirLink(self.target.fhir, self.target.token),
-            "cda": FhirLink(f"{self.target.exchange}/cda", self.target.token, kind=CDA),
+            "fhir": FhirLink(self.target.fhir, self.target.token, access=self.target.access),
+            "cda": FhirLink(f"{self.target.exchange}/cda", self.target.token, kind=CDA, access=self.target.access),
         }
         self.links.extend(ways.values())
         while True:

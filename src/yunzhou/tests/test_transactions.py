@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from yunzhou import transactions
+from yunzhou.access import Access, endpoint
 from yunzhou.mllp import Answer
 from yunzhou.transactions import FhirLink
 
@@ -60,3 +61,22 @@ async def test_it_does_not_repeat_what_is_wrong() -> None:
     answer, link = await _send(lambda _: httpx.Response(422, text="invalid"))
     assert not answer.stored
     assert link.sent == 1
+
+
+async def test_a_client_gets_a_token_and_another_one_when_it_is_over() -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            asked.append(request.headers["authorization"])
+            return httpx.Response(200, json={"access_token": f"t{len(asked)}"})
+        return httpx.Response(200 if request.headers["authorization"] == "Bearer t2" else 401)
+
+    transport = httpx.MockTransport(handle)
+    access = Access(endpoint("http://platform/fhir"), "city", "secret", transport)
+    link = FhirLink("http://platform/fhir", transport=transport, access=access)
+    answer = await link.send("B1", b"{}")
+    await link.close()
+    assert answer.stored
+    assert len(asked) == 2
+    assert asked[0].startswith("Basic ")
