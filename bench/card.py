@@ -166,7 +166,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kangyun-bench-") as name:
         data, port = Path(name) / "data", free_port()
         command = [str(Path(sys.executable).with_name("kangyun")), "serve", "--data", str(data), "--port", str(port), "--mllp-port", "0"]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "KANGYUN_WORKER": "false"}) as process:
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "KANGYUN_WORKER": "false", "KANGYUN_ACCESS_LOCAL_ROLE": "terminal"}) as process:
             try:
                 wait(port)
                 asyncio.run(run(data, port, asked.cards))

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run measured: answers a second, and the times of single answers in milliseconds."""
+    """What one run measured: answers a second, the times of single answers in milliseconds, and all requests with those to warm up."""
 
     rate: float
     median: float
     p95: float
     errors: int
+    asked: int = 0
 
 
 class _Connection(asyncio.Protocol):
@@ -78,21 +85,50 @@ async def measure(port: int, requests: Callable[[], Iterator[bytes]], seconds: f
         transport.close()
 
     await asyncio.gather(*(one(time.perf_counter() + seconds / 10) for _ in range(clients)))
+    warm = len(times)
     times.clear()
     began = time.perf_counter()
     await asyncio.gather(*(one(began + seconds) for _ in range(clients)))
     elapsed = time.perf_counter() - began
     times.sort()
     p95 = times[int(len(times) * 0.95)] if times else 0.0
-    return Figures(len(times) / elapsed, statistics.median(times) * 1000, p95 * 1000, errors)
+    return Figures(len(times) / elapsed, statistics.median(times) * 1000, p95 * 1000, errors, warm + len(times))
+
+
+class _Login:
+    """The header that every request carries once `log_in` was called."""
+
+    header = ""
+
+
+def log_in(data: Path, port: int) -> None:
+    """Register a service of the platform on `data` and fetch its access token, as a connected system does."""
+    kangyun = Path(sys.executable).with_name("kangyun")
+    made = subprocess.run(
+        [kangyun, "client", "add", "bench", "--scope", "system/*.cruds", "--data", data, "--json"], capture_output=True, check=True)
+    client = json.loads(made.stdout)
+    form = {"grant_type": "client_credentials", "client_id": client["client_id"], "client_secret": client["client_secret"]}
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/oauth/token", urlencode(form | {"scope": "system/*.cruds"}).encode()) as answer:
+        show(json.load(answer)["access_token"])
+
+
+def show(token: str) -> None:
+    """Let every request carry an access token; '' for none."""
+    _Login.header = f"authorization: Bearer {token}\r\n" if token else ""
+
+
+def shown() -> str:
+    """The access token that requests carry."""
+    return _Login.header.removeprefix("authorization: Bearer ").strip()
 
 
 def get(path: str) -> bytes:
     """The bytes of a GET."""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: application/fhir+json\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{_Login.header}accept: application/fhir+json\r\n\r\n".encode()
 
 
 def post(path: str, body: bytes) -> bytes:
     """The bytes of a POST of FHIR JSON."""
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/fhir+json\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{_Login.header}"
+            f"content-type: application/fhir+json\r\ncontent-length: {len(body)}\r\n\r\n")
     return head.encode() + body

@@ -158,6 +158,24 @@ class City:
             other = given[0] + self.given(born)[-1]
         return other
 
+    def alike(self, given: str) -> str:
+        """A given name that sounds or looks like another, of characters that people bear; the same where there is none."""
+        groups = [_similar(tuple(HOMOPHONES)), _similar(tuple(SHAPES))]
+        similar = {char: "".join(other for group in groups for other in group.get(char, "") if other in GIVEN) for char in given}
+        places = [place for place, char in enumerate(given) if similar[char]]
+        if not places:
+            return given
+        place = self.chance.choice(places)
+        return given[:place] + self.chance.choice(similar[given[place]]) + given[place + 1:]
+
+    def twin_alike(self, child: Someone) -> Someone:
+        """A twin whose name sounds or looks alike. They live together as children, under a parent's telephone, or each has one."""
+        given = self.alike(child.given)
+        other = self.twin(child, -1)
+        grown = 2026 - child.born.year > 25
+        return replace(other, given=given if given != child.given else other.given, sex=child.sex, phone=self.phone() if grown else child.phone,
+                       id_number=self.id_number(child.id_number[:6], child.born, child.sex, int(child.id_number[14:17]) + 2))
+
     def twin(self, child: Someone, number: int) -> Someone:
         """A twin: the next number, the same sex or not, often one character of the name in common."""
         sex = child.sex if self.chance.random() < 0.7 else {"male": "female", "female": "male"}[child.sex]
@@ -344,18 +362,24 @@ def records(seed: int, people: int, duplicates: float = 0.18, scale: float = 1.0
 
 
 def hard_pairs(seed: int, number: int) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Pairs of two people who are easily taken for one: twins, namesakes born on one day, father and son, brothers."""
+    """Pairs of two people who are easily taken for one: twins (also alike in name), namesakes born on one day, father and son."""
     city = City(seed)
     desk = Desk(city.chance)
     everybody = city.people(number)
     for place in range(number):
         one = everybody[place]
-        kind = ("twins", "namesakes", "generations", "number")[place % 4]
+        kind = ("twins", "namesakes", "generations", "number", "alike")[place % 5]
         other = _double(kind, one, city)
-        yield kind, desk.write(one), desk.write(other)
+        told = desk.write(one), desk.write(other)
+        if kind == "alike":  # A slip that writes down the name of the other twin cannot be found out by anybody.
+            for who, patient in zip((one, other), told, strict=True):
+                patient["name"] = [{"text": who.surname + who.given}]
+        yield kind, *told
 
 
 def _double(kind: str, one: Someone, city: City) -> Someone:
+    if kind == "alike":
+        return city.twin_alike(replace(one, order=1))
     if kind == "twins":
         return city.twin(replace(one, order=1), -1)
     if kind == "namesakes":

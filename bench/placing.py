@@ -12,6 +12,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ from kangyun.base.settings import Settings
 from kangyun.commons.access import Transaction, Write, key_of
 from kangyun.commons.population import Arrival, place, register
 from kangyun.commons.population.actions.membership import person_id
-from kangyun.commons.population.decisions.matching import encode
+from kangyun.commons.population.decisions.kept import kept
 from kangyun.commons.population.decisions.traits import keys_of, traits
 from linking_people import records
 
@@ -35,8 +36,8 @@ def row(number: int, patient: dict[str, Any]) -> tuple[Any, ...]:
     id_ = f"p{number}"
     found = traits(patient)
     return (
-        key_of("Patient", id_), id_, person_id(id_), "city", 2, 1, list(found.numbers), list(found.ids), keys_of(found),
-        encode(found.features), clock.now(),
+        key_of("Patient", id_), id_, person_id(id_), "city", 2, 1, list(found.numbers), [], keys_of(found),
+        kept(id_, found), clock.now(),
     )
 
 
@@ -77,8 +78,16 @@ async def measure(services: Services, told: list[dict[str, Any]]) -> dict[str, f
 
 
 def whole_of(patient: dict[str, Any]) -> dict[str, Any]:
-    """The Patient without elements that are empty, which the record refuses."""
-    return {name: value for name, value in patient.items() if value not in ([], "", None)}
+    """The Patient without what the record refuses: elements that are empty, and dates that there are not."""
+    return {name: value for name, value in patient.items() if value not in ([], "", None) and (name != "birthDate" or _is_date(value))}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def figures(name: str, seconds: list[float]) -> dict[str, float]:

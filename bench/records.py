@@ -30,6 +30,7 @@ import client
 import population
 from kangyun.base import clock
 from kangyun.base.database.embedded import EmbeddedServer
+from kangyun.base.keys import FileKeys, vault
 from kangyun.commons.records.actions import entries
 from kangyun.commons.records.model import key_of, new_id
 
@@ -77,6 +78,7 @@ def load(bench: Bench) -> None:
     source = bench.folder / "population.ndjson"
     size = population.write(source, residents, observations)
     bench.kangyun("migrate")
+    vault.use(FileKeys(bench.data / "keys"))
     began = time.perf_counter()
     subprocess.run([KANGYUN, "import", source, "--data", bench.data], check=True, stdout=subprocess.DEVNULL)
     rate = (residents + observations) / (time.perf_counter() - began)
@@ -259,6 +261,7 @@ def main() -> int:
         load(bench)
     process, seconds = bench.start()
     try:
+        client.log_in(bench.data, bench.port)
         bench.row("start of kangyun serve on the filled folder", f"{seconds:.2f} s", "3 s")
         for part in (reads, writes):
             uvloop.run(part(bench))

@@ -20,7 +20,7 @@ INTRODUCTION = {
         "floor 是同一次运行中同样的数据直接经数据库驱动写入或读取的速度。没有达到目标的数字照实写在这里。"
     ),
 }
-QUICK = ("fhirpath.py", "validation.py", "exchange.py", "intake.py")
+QUICK = ("fhirpath.py", "validation.py", "exchange.py", "intake.py", "audit.py")
 
 
 def main() -> int:

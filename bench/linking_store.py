@@ -1,0 +1,96 @@
+"""`kangyun link` over a store as an import leaves it: read, compare, and put everybody under a Person, with CPU and memory.
+
+Run: ``.venv/bin/python bench/linking_store.py [--people 24200] [--records 40000]``. Nobody is placed before; the second run finds
+everybody placed. Processor seconds of this process and of PostgreSQL, because machines are shared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kangyun.app.linking import link_all
+from kangyun.app.services import Services, open_services
+from kangyun.base.settings import Settings
+from kangyun.commons.records.actions.importing import load_resources
+from linking_people import records
+from placing import whole_of
+
+_PAGE = 1000
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def city(people: int, number: int) -> Iterator[dict[str, Any]]:
+    """Patients as an import brings them."""
+    for place, (_, patient) in enumerate(records(77, people, 1 - people / number)):
+        yield {**whole_of(patient), "id": f"p{place}"}
+
+
+async def fill(services: Services, patients: Iterator[dict[str, Any]]) -> int:
+    """Store them unplaced; returns how many."""
+    page: list[dict[str, Any]] = []
+    total = 0
+    async with services.database.connection() as connection:
+        for patient in patients:
+            page.append(patient)
+            if len(page) == _PAGE:
+                total += await load_resources(connection, page)
+                page = []
+        total += await load_resources(connection, page)
+        await connection.execute("ANALYZE")
+    return total
+
+
+async def server_seconds(services: Services) -> float:
+    """Processor seconds of all processes of the database."""
+    async with services.database.connection() as connection:
+        return _seconds(_stat(await connection.fetchval("SELECT pg_backend_pid()"))[1])
+
+
+def _seconds(parent: str) -> float:
+    found = (_stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
+    return sum(int(one[11]) + int(one[12]) for one in found if one and one[1] == parent) / _TICK
+
+
+def _stat(process: int) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+async def run(people: int, number: int) -> None:
+    """Fill a fresh database and link it twice."""
+    with TemporaryDirectory() as folder:
+        services = await open_services(Settings(data=Path(folder)))
+        stored = await fill(services, city(people, number))
+        for name in ("nobody placed", "everybody placed"):
+            began, own, server = time.monotonic(), time.process_time(), await server_seconds(services)
+            await link_all(services, Path(folder), "4GB")
+            print(f"{stored} Patients, {name}: {time.monotonic() - began:.1f} s; processor: own {time.process_time() - own:.1f} s, "
+                  f"PostgreSQL {await server_seconds(services) - server:.1f} s; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
+        await services.database.close()
+        await services.database.stop_server(always=True)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=24_200)
+    parser.add_argument("--records", type=int, default=40_000)
+    asked = parser.parse_args()
+    asyncio.run(run(asked.people, asked.records))
+
+
+if __name__ == "__main__":
+    main()
