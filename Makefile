@@ -9,16 +9,20 @@ help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 demo: .venv/ready ## Set everything up, start the platform with the simulated city, print the address.
+	@$(BIN)/python tools/turn.py
 	@$(BIN)/kangyun demo
 
+# Four at once on two cores: half of its time a test waits for a process, a browser or a clock.
 test: .venv/ready-to-test ## Set everything up and run every test: house laws, browser, faults.
 	@$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python tools/turn.py
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
-check: .venv/ready-to-test ## The quick part: format, lint, types, house laws.
+check: .venv/ready-to-test ## The quick part: format, lint, types, house laws, known weaknesses of dependencies.
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest tests/house
+	$(BIN)/python tools/audit.py
 
 bench: .venv/ready-to-test ## Run the benchmarks and print the table that the README quotes.
 	$(BIN)/python bench/run.py

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
+import fcntl
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
+from argon2 import PasswordHasher
+from xdist.remote import Producer
 
-from kangyun.app.services import Services
+from kangyun.app.services import Services, assemble
 from kangyun.app.web import build
 from kangyun.base import clock
-from kangyun.base.database import Database, migrate
+from kangyun.base.database import Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
-from kangyun.base.keys import open_keys
+from kangyun.base.keys import FileKeys, vault
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Gate
-from kangyun.commons.records import Store
+from kangyun.commons.access.actions import passwords
+from tests import order, template
+from tests.order import WholeFiles
 from tests.serving import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+# The rooms' tests outlive no crash of the machine, so their PostgreSQL need not; those of tests/faults run on the platform's own.
+# All workers of a run share it.
+_FORGETFUL = "fsync = off\nfull_page_writes = off\nmax_connections = 200\n"
+Hasher = Callable[[], PasswordHasher]
+# Kept before any test: two conftest files define the fixture that replaces it.
+OWN_HASHER: Hasher = passwords._hasher  # pyright: ignore[reportPrivateUsage] - no setting may make passwords cheap
 
 
 def shared(name: str) -> Path:
@@ -44,8 +53,13 @@ def postgres(worker_id: str, testrun_uid: str) -> Iterator[EmbeddedServer]:
     folder = Path(tempfile.gettempdir()) / f"kangyun-test-{testrun_uid[:12]}"
     folder.mkdir(mode=0o755, exist_ok=True)
     server = EmbeddedServer(folder, "128MB")
+    with (folder / "copy.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not server.pgdata.exists():
+            template.copy_to(folder)
+            with (server.pgdata / "postgresql.conf").open("a") as conf:
+                conf.write(_FORGETFUL)
     server.ensure_running()
-    _make_template(server)
     # Two conftest files define this fixture, so one process may use the server twice.
     mark = folder / f"user-{worker_id}-{uuid.uuid4().hex}"
     mark.touch()
@@ -56,29 +70,13 @@ def postgres(worker_id: str, testrun_uid: str) -> Iterator[EmbeddedServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_template(server: EmbeddedServer) -> None:
-    async def make() -> None:
-        connection = await asyncpg.connect(server.dsn("postgres"))
-        try:
-            await connection.execute("SELECT pg_advisory_lock(1)")
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'template_kangyun'"):
-                await connection.execute("CREATE DATABASE template_kangyun")
-                template = await asyncpg.connect(server.dsn("template_kangyun"))
-                await migrate(template)
-                await template.close()
-        finally:
-            await connection.close()
-
-    asyncio.run(make())
-
-
 @pytest.fixture(scope="module")
 async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
     """An empty, migrated database for this test file."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres.dsn("postgres"))
     await connection.execute("SELECT pg_advisory_lock(2)")
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE template_kangyun STRATEGY FILE_COPY")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template.DATABASE} STRATEGY FILE_COPY")
     await connection.close()
     pool = open_pool(postgres.dsn(name), 8, 30)
     database = Database(postgres.dsn(name), pool, None)
@@ -89,12 +87,37 @@ async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
     await connection.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def run_keys(tmp_path_factory: pytest.TempPathFactory) -> FileKeys:
+    """The keys of this run: all databases that this process writes are sealed with them."""
+    keys = FileKeys(tmp_path_factory.mktemp("keys"))
+    vault.use(keys)
+    return keys
+
+
+@pytest.fixture(scope="session", autouse=True)
+def dear_passwords() -> Iterator[Hasher]:
+    """The platform's own way to hash a password, which is dear on purpose: here hundreds are hashed with as little work as may be."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(passwords, "_hasher", lambda: cheap)
+        yield OWN_HASHER
+
+
+@pytest.fixture(autouse=True)
+def same_keys(run_keys: FileKeys) -> Iterator[None]:
+    """A test that opens an installation of its own has other keys; those after it have the run's again."""
+    yield
+    vault.use(run_keys)
+
+
 @pytest.fixture(scope="module")
-async def services(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Services:
+async def services(database: Database, run_keys: FileKeys, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
     """The opened parts of the platform over this file's database."""
-    store = Store(database)
-    settings = Settings(data=tmp_path_factory.mktemp("data"), max_body_bytes=8_000_000, slow_client_seconds=0.3)
-    return Services(settings, database, store, Gate(store), open_keys(settings))
+    settings = Settings(data=tmp_path_factory.mktemp("data"), keys_folder=str(run_keys.folder), max_body_bytes=8_000_000, slow_client_seconds=0.3, access_local_role="operator")
+    services = assemble(settings, database)
+    yield services
+    await services.trail.close()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +144,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(autouse=True)
-def _real_clock() -> Iterator[None]:
+def real_clock() -> Iterator[None]:
+    """Whatever a test sets the clock to, the next one lives in its own time; without a leading underscore, so that rooms have it too."""
     yield
     clock.set_source(None)
 
@@ -134,3 +158,18 @@ def pytest_configure(config: pytest.Config) -> None:
         # pytest closes the folder that it shares with other runs; a database that runs in it as another user would lose its files.
         folder = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="kangyun-run-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first; a test that drives browsers has a second try, and the run names it."""
+    items[:] = order.longest_first(items)
+    for item in items:
+        # Real video, relays and pages share the machine with three other files; what fails twice is broken.
+        if item.nodeid.startswith("tests/browser/"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles | None:
+    """How `--dist loadfile` hands them out."""
+    return order.scheduler(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests import template
+
 COMMAND = Path(sys.executable).with_name("kangyun")
 
 
@@ -38,17 +40,21 @@ def run(
 
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with settings, and a database and a number of processes small enough for a test."""
-    given = {"database_shared_buffers": "32MB", "web_processes": "1"} | settings
+    given = {"database_shared_buffers": "32MB", "web_processes": "1", "access_local_role": "operator"} | settings
     # Where Python may not keep what it has compiled, each of the many starts of a run would compile the platform anew.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {f"KANGYUN_{name.upper()}": value for name, value in given.items()}
 
 
 class Server:
-    """One data folder and the process that serves it."""
+    """One data folder and the process that serves it.
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    `bare` leaves it to the platform to make its database from nothing; else a new folder gets a copy of the run's.
+    """
+
+    def __init__(self, data: Path, *, bare: bool = False, **settings: str) -> None:
         self.data = data
+        self.bare = bare
         self.settings = settings
         self.port = free_port()
         self.mllp_port = free_port()
@@ -66,26 +72,30 @@ class Server:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, seconds: float = 30) -> None:
+    def start(self, seconds: float = 90) -> None:
         """Start and wait until it is ready; raises AssertionError with its log."""
         self.launch()
         self.wait(seconds)
 
     def launch(self) -> None:
         """Start without waiting."""
+        # A benchmark uses this class too, outside of any run that could share a database.
+        run = "PYTEST_DEBUG_TEMPROOT" in os.environ
+        if run and not (self.bare or "database_url" in self.settings or (self.data / "postgres").exists()):
+            template.copy_to(self.data / "postgres")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "serve", "--data", self.data, "--port", str(self.port), "--mllp-port", str(self.mllp_port)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment(**self.settings),
             )
 
-    def wait(self, seconds: float = 30) -> None:
+    def wait(self, seconds: float = 90) -> None:
         """Return when it answers that it is ready."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self.process is None or self.process.poll() is None, self.words()
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200:
+                if httpx.get(f"{self.url}/health/ready", timeout=5, verify=False).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
@@ -111,11 +121,11 @@ class Server:
 
     def backends(self) -> list[int]:
         """The process ids of PostgreSQL's children."""
-        pid = self.postmaster()
-        try:
-            return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        except OSError:
-            return []
+        return _children(self.postmaster())
+
+    def siblings(self) -> list[int]:
+        """The process ids of the web processes beside the first."""
+        return [one for one in _children(self.process and self.process.pid) if b"kangyun.app.siblings" in _told(one)]
 
     def resident_bytes(self) -> int:
         """The memory that the server holds now."""
@@ -140,6 +150,21 @@ class Server:
         if postmaster:
             _quit(postmaster)
         return status
+
+
+def _children(pid: int | None) -> list[int]:
+    try:
+        return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _told(pid: int) -> bytes:
+    """The command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _quit(postmaster: int) -> None:

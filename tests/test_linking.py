@@ -17,7 +17,7 @@ from bench.linking import quality
 
 from kangyun.app import linking
 from kangyun.app.services import Services
-from kangyun.commons.access import Handle
+from kangyun.commons.access import Handle, Write
 from kangyun.commons.population import beside, persons_of, prepare
 from kangyun.commons.population.actions import batch_learn, batch_store, reject
 from kangyun.commons.population.actions.batch import Batch, Decisions, Record, link
@@ -156,6 +156,31 @@ async def test_the_command_links_over_the_store_and_goes_on_after_a_kill(
     assert "0 joins" in capsys.readouterr().out
     async with services.database.connection() as connection:
         assert await placed.queue(connection) == []
+
+
+async def test_the_command_places_whom_nobody_has_placed_yet(services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After an import Patients wait for the reaction that places them; here it does not run at all."""
+    handle = services.gate.system("test")
+    desk = linking_people.Desk(random.Random(8), 0.0, missing_id=0.0)
+    everybody = linking_people.City(8).people(40)
+    known = await bring(handle, desk.write(everybody[0]), "a")
+    twice = [{**desk.write(one), "id": f"{source}{one.number}"} for one in everybody for source in ("b", "c")]
+    written = await handle.write([Write("update", "Patient", one, id=one["id"]) for one in twice])
+    assert len(written) == 80
+    await linking.link_all(services, tmp_path, "500MB")
+    told = capsys.readouterr().out
+    assert "80 of them not yet placed" in told
+    assert "1 joins" in told  # Who stood alone before; the others were together from the beginning.
+    pairs = [[f"b{one.number}", f"c{one.number}"] for one in everybody]
+    assert await one_each(handle, pairs) == [True] * 40
+    assert await one_each(handle, [[known, pairs[0][0]]]) == [True]
+    persons = await persons_of(handle, [patient for pair in pairs for patient in pair])
+    assert len({one["id"] for one in persons.values()}) == 40
+    assert persons[pairs[5][0]]["birthDate"] == everybody[5].born.isoformat()
+    await linking.link_all(services, tmp_path, "500MB")
+    told = capsys.readouterr().out
+    assert " 0 of them not yet placed" in told
+    assert "\n0 joins" in told
 
 
 def test_the_web_process_loads_nothing_of_the_batch() -> None:

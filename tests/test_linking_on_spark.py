@@ -18,6 +18,9 @@ from pyspark.sql import SparkSession
 from kangyun.commons.population.actions import batch_spark
 from kangyun.commons.population.decisions import matching
 
+# Four Java machines live for one query: to compile for long lives and to collect side by side costs them more than the work.
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java, which is not installed"),
     pytest.mark.slow,
@@ -34,6 +37,7 @@ def session() -> Iterator[SparkSession]:
     found = (
         builder.master("local-cluster[2,1,1024]").appName("kangyun").config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4").config("spark.executorEnv.PYTHONPATH", paths)
+        .config("spark.driver.extraJavaOptions", _SHORT_LIVED).config("spark.executor.extraJavaOptions", _SHORT_LIVED)
         .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1").getOrCreate()
     )
     yield found

@@ -226,6 +226,27 @@ def _reactions_diagram(reactions: Sequence[Reaction]) -> str:
     return "\n".join(lines if len(lines) > 1 else [*lines, '  none["no room reacts yet"]'])
 
 
+def write_lifecycles() -> str:
+    """Every life cycle as a diagram: the same rows that the pages' buttons and the actions' checks come from."""
+    found = [rules.read(path) for path in sorted(SOURCE.rglob("rules/**/*lifecycle*.yaml"))]
+    return "\n\n".join(_lifecycle(rule) for rule in found)
+
+
+def _lifecycle(rule: rules.Rule) -> str:
+    lines = ["stateDiagram-v2"]
+    for row in rule.table:
+        who = ", ".join(map(str, row["who"]))
+        lines.append(f"  {_state(row['state'])} --> {_state(row['next'])}: {row['event']} ({who})")
+    clauses = {f"{row['event']}: {row['clause']}" for row in rule.table if row.get("clause")}
+    said = "".join(f"\n- {one}" for one in sorted(clauses))
+    return f"## {rule.title['en']} {rule.title['zh']}\n\n`{rule.id}`\n\n```mermaid\n" + "\n".join(lines) + "\n```" + (f"\n{said}" if said else "")
+
+
+def _state(name: str) -> str:
+    """A state as mermaid takes it."""
+    return name.replace("-", "_") or "[*]"
+
+
 def _type(name: str) -> str:
     return 'any(["any type"])' if name == "*" else f"{name}([{name}])"
 
@@ -236,6 +257,7 @@ PAGES_AND_WRITERS: dict[str, tuple[str, Callable[[], str]]] = {
     "commands.md": ("Commands", write_commands),
     "routes.md": ("Routes and permissions", write_routes),
     "rules.md": ("Rules", write_rules),
+    "lifecycles.md": ("Life cycles", write_lifecycles),
     "jobs.md": ("Jobs", write_jobs),
     "tables.md": ("Tables", write_tables),
     "metrics.md": ("Metrics", write_metrics),

@@ -74,7 +74,7 @@ def test_a_regions_file_of_the_same_name_wins(tmp_path: Path) -> None:
 
 
 async def test_the_platform_uses_the_rules_of_its_region(database: Database, tmp_path: Path) -> None:
-    package, name = "kangyun.commons.access", "roles.yaml"
+    package, name = "kangyun.commons.access", "keepers.yaml"
     theirs = tmp_path / "east" / "rules" / rules.override_path(package, name)
     theirs.parent.mkdir(parents=True)
     theirs.write_text(rules.load(package, name).file.read_text("utf-8"), "utf-8")
@@ -82,7 +82,7 @@ async def test_the_platform_uses_the_rules_of_its_region(database: Database, tmp
         Settings(database_url=database.dsn, region_rules=str(tmp_path), region="east", database_pool=2),
     )
     assert rules.load(package, name).regional
-    await services.database.close()
+    await services.close()
     rules.use_region(None)
 
 

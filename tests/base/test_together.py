@@ -48,3 +48,23 @@ async def test_a_caller_who_leaves_takes_nobody_along() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == 2
+
+
+async def test_who_asks_again_the_moment_all_are_done_is_answered_too() -> None:
+    done = asyncio.Event()
+
+    async def wait(asked: Sequence[int]) -> list[int]:
+        await done.wait()
+        return list(asked)
+
+    async def twice() -> int:
+        return await together.ask(1) + await together.ask(1)
+
+    together = Together(wait)
+    # Two statements are under way, as many as there may be, and end in the same moment.
+    first = asyncio.create_task(twice())
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(together.ask(2))
+    await asyncio.sleep(0.01)
+    done.set()
+    assert await asyncio.wait_for(asyncio.gather(first, second), 10) == [2, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests import chromium
 from tests.browser import material
 from tests.browser.conftest import DEVICES, OpenLook
 from tests.browser.test_doctor import overflow, serious
@@ -59,9 +59,8 @@ def clerk_at_a_camera(browser: Browser, server: str, patient: str, tmp_path: Pat
     page = phone.new_page()
     as_resident(page, server, patient)
     shown = film(picture_of_the_code(page), tmp_path / "camera.y4m")
-    flags = ["--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={shown}"]
-    path = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
-    started = browser.browser_type.launch(executable_path=path, args=flags)
+    flags = [*chromium.FLAGS, *chromium.FAKE_CAMERA, f"--use-file-for-fake-video-capture={shown}"]
+    started = browser.browser_type.launch(executable_path=chromium.program(), args=flags)
     yield started.new_context(**DEVICES["desktop"], locale="zh-CN").new_page()  # pyright: ignore[reportArgumentType]
     started.close()
     phone.close()

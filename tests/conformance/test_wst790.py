@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 from tests.serving import Server
 
+from kangyun.base import clock
 from kangyun.commons.exchange.decisions.cda.building import build
 from kangyun.commons.exchange.decisions.cda.headings import Edition
 from kangyun.commons.exchange.decisions.cda.picking import Named, Record
@@ -158,6 +159,31 @@ def test_an_appointment_is_booked_found_and_cancelled(http: httpx.Client) -> Non
     assert one(http, "Appointment", patient=patient, date="2026-12-01")["id"] == made["id"]
     assert http.put(f"/fhir/Appointment/{made['id']}", json={**made, "status": "cancelled"}).status_code == 200
     assert one(http, "Appointment", patient=patient, status="cancelled")["meta"]["versionId"] == "2"
+
+
+def test_a_number_is_found_booked_once_and_cancelled(http: httpx.Client) -> None:
+    def ask(path: str, **values: str | int) -> httpx.Response:
+        kinds = {str: "valueString", int: "valueInteger"}
+        told = [{"name": name, kinds[type(value)]: value} for name, value in values.items()]
+        return http.post(path, json={"resourceType": "Parameters", "parameter": told})
+
+    http.put("/fhir/Organization/h790", json={"resourceType": "Organization", "id": "h790", "name": "云溪县医院"})
+    schedule = ask("/fhir/Schedule/$arrange", institution="h790", kind="outpatient", department="03.10", title="老年病门诊").json()["id"]
+    # As many weekdays as there are: one of them is tomorrow, which is open on site.
+    for weekday in range(1, 8):
+        assert ask(f"/fhir/Schedule/{schedule}/$template", weekday=weekday, begins="08:00", minutes=10, numbers=1).status_code == 201
+    offers = [{part["name"]: part for part in one["part"]} for one in ask(f"/fhir/Schedule/{schedule}/$offers").json()["parameter"] if "part" in one]
+    sitting = next(one["id"]["valueId"] for one in offers if one["opens"]["valueInstant"] <= clock.instant(clock.now()) and one["free"]["valueInteger"])
+    found = ask("/fhir/Appointment/$find", department="03.10").json()
+    assert found["entry"][0]["resource"]["description"] == "老年病门诊"
+    first, second = [http.post("/fhir/Patient", json=person(number)).json()["id"] for number in ("990101198805040075", "990101198805040083")]
+    booked = ask("/fhir/Appointment/$book", sitting=sitting, patient=first, key="1")
+    assert (booked.status_code, booked.json()["status"]) == (201, "booked")
+    assert ask("/fhir/Appointment/$book", sitting=sitting, patient=first, key="1").json()["id"] == booked.json()["id"]
+    assert ask("/fhir/Appointment/$book", sitting=sitting, patient=second).status_code == 409
+    assert http.get(f"/fhir/Slot/{sitting}.1").json()["status"] == "busy"
+    assert ask(f"/fhir/Appointment/{booked.json()['id']}/$cancel").json()["status"] == "cancelled"
+    assert http.get(f"/fhir/Slot/{sitting}.1").json()["status"] == "free"
 
 
 def test_a_referral_goes_both_ways_as_a_document(http: httpx.Client) -> None:

@@ -6,6 +6,7 @@ For each version of each Basic it writes one Communication that names it, so tha
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ async def answer(handle: Any, change: Change) -> None:
 
 async def follow(dsn: str) -> None:
     """Run until killed."""
-    services = await open_services(Settings(data=Path("unused"), database_url=dsn, database_pool=4))
+    services = await open_services(Settings(data=Path(os.environ["PYTEST_DEBUG_TEMPROOT"]) / "follower", database_url=dsn, database_pool=4))
     reaction = Reaction("test.follower", listens={"Basic"}, writes={"Communication"}, act=answer)
     print("following", flush=True)
     await run_feed(services.database, [reaction], ChangeFeed(), services.gate.system, poll=0.1)

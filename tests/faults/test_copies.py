@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -42,6 +43,11 @@ async def test_a_backup_made_while_writing_holds_everything_acknowledged_before(
     onto = await asyncio.to_thread(run, "restore", "--data", server.data, folder / "saved", check=False)
     assert onto.returncode == 1
     assert "already holds a database" in onto.stderr
+    stranger = await asyncio.to_thread(run, "restore", "--data", folder / "restored", folder / "saved", check=False)
+    assert stranger.returncode == 1
+    assert "put the keys of the installation" in stranger.stderr
+    shutil.copytree(server.data / "keys", folder / "keys")
+    shutil.copytree(folder / "keys", folder / "restored" / "keys", dirs_exist_ok=True)
     await asyncio.to_thread(run, "restore", "--data", folder / "restored", folder / "saved")
     second = Server(folder / "restored")
     await asyncio.to_thread(second.start)
@@ -64,10 +70,11 @@ async def _all_there(server: Server, before: dict[str, int]) -> None:
 
 
 def _damaged_backups_are_refused(folder: Path) -> None:
-    biggest = max((folder / "saved" / "pgdata" / "base").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
-    content = bytearray(biggest.read_bytes())
+    sealed = folder / "saved" / "database.sealed"
+    content = bytearray(sealed.read_bytes())
     content[len(content) // 2] ^= 0xFF
-    biggest.write_bytes(content)
+    sealed.write_bytes(content)
+    shutil.copytree(folder / "keys", folder / "from-damaged" / "keys")
     refused = run("restore", "--data", folder / "from-damaged", folder / "saved", check=False)
     assert refused.returncode != 0
     assert "Traceback" not in refused.stderr

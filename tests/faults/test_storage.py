@@ -86,7 +86,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk: Path) -> None:
-    server = Server(small_disk / "data")
+    server = Server(small_disk / "data", bare=True)
     server.log = small_disk.parent / "server.log"
     await asyncio.to_thread(server.start)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving import Server
+from tests.serving import COMMAND, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = re.compile(r"<!-- run: (.+?) -->\n```bash\n(.*?)```", re.DOTALL)
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the docume
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running platform without any data."""
-    server = Server(tmp_path_factory.mktemp("platform") / "data")
+    server = Server(tmp_path_factory.mktemp("platform") / "data", bare=True, access_local_role="")
     server.start(120)
     yield server
     server.stop()
@@ -34,6 +34,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def here(text: str, platform: Server) -> str:
     """The text of a document with the addresses of this platform."""
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{platform.port}").replace("2575", str(platform.mllp_port))
+    text = text.replace(".venv/bin/kangyun client add", f"{COMMAND} client add --data {platform.data}")
     return text.replace(".venv/bin/python", sys.executable)
 
 
@@ -59,8 +60,11 @@ def test_a_repeated_message_is_answered_again_and_stored_once(platform: Server, 
     for _ in range(2):
         done = subprocess.run([sys.executable, file], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert "MSA|AA|FIRST0001" in done.stdout
+    login = next(command for _, command in RUN.findall(text) if "oauth/token" in command)
+    done = subprocess.run(["sh", "-ec", here(login, platform)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    name, _, value = done.stdout.strip().partition(": ")
     found = httpx.get(
-        f"{platform.url}/fhir/Observation",
+        f"{platform.url}/fhir/Observation", headers={name: value},
         params={"patient.identifier": "990101198805040024", "code": "14749-6"},
     ).json()
     assert found["total"] == 1
