@@ -161,12 +161,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first; a test that drives browsers has a second try, and the run names it."""
+    """Files that take long come first; what fails is tried once more, for it shares the machine with three other files."""
     items[:] = order.longest_first(items)
     for item in items:
-        # Real video, relays and pages share the machine with three other files; what fails twice is broken.
-        if item.nodeid.startswith("tests/browser/"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        # Real processes, browsers and clocks: what fails twice is broken, what fails once is shown by the root's conftest.py.
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,7 +10,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,9 @@ async def inside(visit: Conversation, who: str = "", device: str = "", *, cookie
     address = f"{visit.url.replace('http', 'ws')}{'/calls/guest' if cookie else visit.room}/line"
     async with connect(address, additional_headers={"cookie": cookies + "; language=en", "origin": visit.url}) as socket:
         browser = Browser(socket)
-        await browser.say(kind="hello", device=(device or who or "guest").ljust(20, "-"), run=run or f"{next(_numbers):020d}", move=move)
+        # Who is not let in may be told so before he has said hello.
+        with suppress(ConnectionClosed):
+            await browser.say(kind="hello", device=(device or who or "guest").ljust(20, "-"), run=run or f"{next(_numbers):020d}", move=move)
         yield browser
 
 
