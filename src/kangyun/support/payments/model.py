@@ -93,6 +93,11 @@ class Order:
     paid: datetime | None = None
     reason: str = ""
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether it ended unpaid: nobody can pay it any more."""
+        return self.state in {"cancelled", "expired", "outdated"}
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:

@@ -28,8 +28,6 @@ log = structlog.get_logger()
 SOURCE = "appointments.fee"
 JOB = "internet_hospital.number"
 _GONE = {404, 409}
-# Of an order that ended so nobody can pay any more.
-_ENDED = {"cancelled", "expired", "outdated"}
 
 
 def place(appointment: str) -> str:
@@ -55,7 +53,7 @@ async def order_for(handle: Handle, appointment: str) -> payments.Order:
         raise refuse(409, "business-rule", "appointments.not-held")
     async with own.connection() as connection:
         earlier = _about(await payments.orders_of_person(connection, owed.person), appointment)
-    if earlier and earlier[0].state not in _ENDED:
+    if earlier and not earlier[0].lapsed:
         return earlier[0]
     line = payments.Line(appointment, f"{owed.schedule.house} {owed.schedule.title} 挂号费", owed.fen)
     key = f"number/{appointment}/{earlier[0].id if earlier else ''}"

@@ -12,7 +12,7 @@ from kangyun.base.errors import Problem, refuse
 from kangyun.base.money import Fen
 from kangyun.base.settings import Settings
 from kangyun.base.web.display import CHINA
-from kangyun.care.internet_hospital.actions.checkout import MEDICINE, VISIT, Wish, open_
+from kangyun.care.internet_hospital.actions.checkout import MEDICINE, VISIT, Wish, lapse, open_
 from kangyun.care.internet_hospital.decisions import medicine as judging
 from kangyun.care.internet_hospital.decisions.checkout import PARTS, Quote, delivery_line, quoted
 from kangyun.care.internet_hospital.queries import checkout as reading
@@ -138,8 +138,13 @@ async def _must_be_own(handle: Handle, patient: str) -> None:
 
 
 async def _kept(handle: Handle, kind: str, about: str) -> Checkout | None:
+    """The checkout that stands or was last; one whose order has ended unpaid ends here, before the reaction to that comes by."""
     async with handle.connection() as connection:
-        return await reading.last_about(connection, kind, about)
+        one = await reading.last_about(connection, kind, about)
+        if one is None or one.state != "unpaid" or one.order_id is None:
+            return one
+        order = await payments.order_of(connection, one.order_id)
+    return await lapse(acting(handle), one) if order is not None and order.lapsed else one
 
 
 async def confirm(handle: Handle, shown: Shown, seal: str) -> Checkout:

@@ -221,5 +221,5 @@ async def _pick_up(services: Parts, one: Checkout) -> None:
     order = await payments.ask(services, own, one.order_id or "")
     if order.state == "paid":
         await walk(services, await paid(own, one))
-    elif order.state in {"cancelled", "expired", "outdated"}:
+    elif order.lapsed:
         await lapse(own, await again(own, one))
