@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from kangyun.base.database import Connection
 from kangyun.commons.records.model import Stored, key_of
-from kangyun.commons.records.queries.search.conditions import HasKey
 from kangyun.commons.records.queries.search.query import Restriction
 from kangyun.commons.records.queries.search.run import stored_of
 from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
@@ -19,8 +18,10 @@ async def seen(
     found: dict[tuple[str, str], Stored] = {}
     for type_ in dict.fromkeys(type_ for type_, _ in names):
         statement = Statement(restriction)
-        keys = tuple(key_of(*name) for name in names if name[0] == type_)
-        where = statement.where("r", (type_,), (HasKey(keys),))
-        rows = await connection.fetch(f"SELECT {COLUMNS} FROM resource r WHERE {where}", *statement.values)
+        keys = statement.add([key_of(*name) for name in names if name[0] == type_], "bigint[]")
+        where = statement.where("r", (type_,), ())
+        # Without OFFSET the planner may read all resources of the type or of the compartment, to intersect them with a few keys.
+        by_key = f"(SELECT * FROM resource k WHERE k.key = ANY ({keys}) OFFSET 0) r"
+        rows = await connection.fetch(f"SELECT {COLUMNS} FROM {by_key} WHERE {where}", *statement.values)
         found |= {(type_, row["id"]): stored_of(row) for row in rows}
     return {name: found[name] for name in names if name in found}
