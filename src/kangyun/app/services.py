@@ -62,6 +62,6 @@ def assemble(settings: Settings, database: Database) -> Services:
     keys = open_keys(settings)
     vault.use(keys)
     store = Store(database)
-    trail = Trail(database, keys, Path(settings.data) / "trail")
-    return Services(settings, database, store, Gate(store, trail), keys, Entries(database), trail, open_sms(settings),
+    trail, entries = Trail(database, keys, Path(settings.data) / "trail"), Entries(database)
+    return Services(settings, database, store, Gate(store, trail, entries.houses), keys, entries, trail, open_sms(settings),
         insurer=open_insurer(settings, keys))

@@ -9,6 +9,7 @@ from functools import cache
 from kangyun.base import clock
 from kangyun.base.database import Connection, Database, queries
 from kangyun.base.errors import Problem, refuse
+from kangyun.commons.access.actions.houses import Houses, Keys, Questions
 from kangyun.commons.access.decisions import masking, policy, scopes, sight
 from kangyun.commons.access.model import Actor, Event
 from kangyun.commons.records import Stored, Written, hash64, rewritten, search
@@ -21,13 +22,14 @@ _MOST_NAMED = 1000
 class Caller:
     """What a handle and its transactions share."""
 
-    __slots__ = ("_database", "_facts", "_mask", "_scopes", "_sights", "actions", "actor", "query", "residents", "resources", "teller", "types")
+    __slots__ = ("_database", "_facts", "_houses", "_mask", "_scopes", "_sights", "actions", "actor", "query", "residents", "resources", "teller", "types")
 
-    def __init__(self, database: Database, actor: Actor, teller: Actor | None = None) -> None:
+    def __init__(self, database: Database, actor: Actor, teller: Actor | None = None, houses: Houses | None = None) -> None:
         self.actor = actor
         # Whom the audit trail names: the one who started the platform's work.
         self.teller = teller or actor
         self._database = database
+        self._houses = houses
         self._scopes = None if actor.scopes is None else scopes.parse(actor.scopes)
         self._facts: sight.Facts | None = None
         known = policy.role(actor.role)
@@ -96,22 +98,36 @@ class Caller:
     async def facts(self, connection: Connection | None = None) -> sight.Facts:
         """What its conditions are about, asked once."""
         if self._facts is None:
-            if connection is not None:
-                self._facts = await self._ask(connection)
+            asked = self._questions()
+            known = self._houses.known(asked) if self._houses is not None else None
+            if known is not None:
+                self._facts = self._told((), *known, ())
+            elif connection is not None:
+                self._facts = await self._ask(connection, asked)
             else:
                 async with self._database.connection() as own:
-                    self._facts = await self._ask(own)
+                    self._facts = await self._ask(own, asked)
         return self._facts
 
-    async def _ask(self, connection: Connection) -> sight.Facts:
+    def _questions(self) -> Questions:
+        """Keys of its Person, its institution for what lies below it and for its consortium, and of an app's Patient; None: not needed."""
         actor, needs = self.actor, sight.needs(self.actor.role)
         person = hash64(f"Person/{actor.person}") if "own" in needs and actor.person else None
         at = hash64(f"Organization/{actor.institution}") if actor.institution else None
         patient = hash64(f"Patient/{actor.patient}") if actor.patient else None
-        asked = (person, at if "institution" in needs else None, at if "consortium" in needs else None, patient)
+        return person, at if "institution" in needs else None, at if "consortium" in needs else None, patient
+
+    async def _ask(self, connection: Connection, asked: Questions) -> sight.Facts:
+        changes = self._houses.changes if self._houses is not None else 0
         # The caller's own institution comes first: consents that name an institution mean the one above as well.
         row = await connection.fetchrow(sql.facts, *asked) if any(asked) else None
         own, below, consortium, launched = map(tuple, row) if row is not None else ((), (), (), ())
+        if self._houses is not None and row is not None and asked[0] is None and asked[3] is None:
+            self._houses.remember(asked, (below, consortium), changes)
+        return self._told(own, below, consortium, launched)
+
+    def _told(self, own: Keys, below: Keys, consortium: Keys, launched: Keys) -> sight.Facts:
+        actor = self.actor
         practitioner = hash64(f"Practitioner/{actor.practitioner}") if actor.practitioner else 0
         return sight.Facts(own, below, consortium, practitioner, actor.account or "", actor.purpose, sight.sensitive(), launched)
 

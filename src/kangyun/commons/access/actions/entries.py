@@ -20,6 +20,7 @@ import msgspec
 
 from kangyun.base import clock, jobs
 from kangyun.base.database import Connection, Database, queries
+from kangyun.commons.access.actions.houses import CHANGED, Houses
 from kangyun.commons.access.decisions import policy
 from kangyun.commons.access.model import Actor
 
@@ -73,6 +74,7 @@ class Entries:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[bytes, _Known] = {}
+        self.houses = Houses()
         self._hearing = False
         self._revocations = 0
         self._noting: set[asyncio.Task[None]] = set()
@@ -189,6 +191,7 @@ class Entries:
         try:
             await connection.add_listener(_CHANNEL, lambda *told: self._forget(str(told[-1])))
             self._hearing = True
+            self.houses.hear()
             await ended.wait()
         finally:
             connection.terminate()
@@ -196,8 +199,12 @@ class Entries:
     def _deafen(self) -> None:
         self._hearing = False
         self._known.clear()
+        self.houses.deafen()
 
     def _forget(self, told: str) -> None:
+        if told == CHANGED:
+            self.houses.forget()
+            return
         self._revocations += 1
         if told == "*":
             self._known.clear()

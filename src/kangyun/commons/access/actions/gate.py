@@ -18,6 +18,7 @@ from kangyun.base.database.connection import Lease
 from kangyun.base.errors import refuse
 from kangyun.commons.access.actions import consents, signed
 from kangyun.commons.access.actions.caller import Caller, forbidden
+from kangyun.commons.access.actions.houses import Houses
 from kangyun.commons.access.decisions import platforms_own, policy
 from kangyun.commons.access.decisions.relations import named_patients, relating
 from kangyun.commons.access.model import Actor, Event, Page
@@ -41,16 +42,17 @@ class Trail(Protocol):
 class Gate:
     """The one way to the record store."""
 
-    def __init__(self, store: Store, trail: Trail | None = None) -> None:
+    def __init__(self, store: Store, trail: Trail | None = None, houses: Houses | None = None) -> None:
         self._store = store
         self.trail = trail
+        self._houses = houses
 
     def open(self, actor: Actor, purpose: str = "") -> Handle:
         """A handle for one caller and one purpose of use: the one said, the caller's, or the first of its role."""
         wanted = purpose or policy.purpose(actor.role, actor.purpose)
         if wanted != actor.purpose:
             actor = replace(actor, purpose=wanted)
-        return Handle(self._store, actor, self.trail)
+        return Handle(self._store, actor, self.trail, houses=self._houses)
 
     async def settled(self) -> None:
         """Wait until everything written down so far is durable."""
@@ -267,8 +269,10 @@ After = Callable[[Connection], Awaitable[None]]
 class Handle(_Session):
     """What a caller holds; every call but `transaction` is a transaction of its own."""
 
-    def __init__(self, store: Store, actor: Actor, trail: Trail | None, started_by: tuple[Actor, str] | None = None) -> None:
-        super().__init__(store, Caller(store.database, actor, started_by[0] if started_by else actor), None)
+    def __init__(
+        self, store: Store, actor: Actor, trail: Trail | None, started_by: tuple[Actor, str] | None = None, houses: Houses | None = None
+    ) -> None:
+        super().__init__(store, Caller(store.database, actor, started_by[0] if started_by else actor, houses), None)
         self._store = store
         self._trail = trail
         self._work = started_by[1] if started_by else ""
