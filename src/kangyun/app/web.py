@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kangyun.app.limiting import caller_address, limited
@@ -190,6 +190,8 @@ async def _on_problem(request: Request, error: Problem) -> Response:
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
     if web.wants_page(request):
+        if error.status_code == 405 and request.method in {"GET", "HEAD"}:
+            return _to_form(request)
         return await web.on_http_exception(request, error)
     method = request.method[:16]
     problem = refuse(405, "not-supported", "base.method-not-allowed", method=method) if error.status_code == 405 \
@@ -210,6 +212,23 @@ def _to_login(request: Request) -> Response:
     """Where somebody who is nobody yet logs in, and comes back from."""
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"/login?next={quote(request.url.path + query, safe='')}", 303, headers={"cache-control": "no-store"})
+
+
+def _to_form(request: Request) -> Response:
+    """The page above an address that only takes a form.
+
+    A refused form is shown again at such an address; from there people change the language, log in anew or go to it once more.
+    """
+    path = request.url.path.rstrip("/")
+    while path and not _is_shown(request, path):
+        path = path.rpartition("/")[0]
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse((path or "/") + query, 303, headers={"cache-control": "no-store"})
+
+
+def _is_shown(request: Request, path: str) -> bool:
+    scope = {**request.scope, "path": path, "method": "GET"}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def _outcome(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:

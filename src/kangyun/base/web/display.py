@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +17,10 @@ CHINA = timezone(timedelta(hours=8))
 """All of China keeps one time, without summer time (GB/T 7408 writes it +08:00)."""
 
 _FHIR_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_BRACKETS = re.compile(r"[\[\]{}]")
+_POWER = re.compile(r"10[*^](\d+)")
+_SQUARE = re.compile(r"\b([cdm]?m)([23])\b")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -77,6 +81,14 @@ def rounded(value: float | Decimal | None, digits: int = 4) -> str:
         return ""
     short = format(Decimal(f"{float(value):.{digits}g}"), "f")
     return written_number(short if "." not in short else short.rstrip("0").rstrip("."))
+
+
+@lru_cache(maxsize=1024)
+def written_unit(unit: str) -> str:
+    """Write a UCUM unit as people read it: ``10*9/L`` as 10⁹/L, ``kg/m2`` as kg/m², ``mm[Hg]`` as mmHg."""
+    plain = _BRACKETS.sub("", unit).replace("_", " ").replace("Cel", "℃")
+    plain = _POWER.sub(lambda match: "10" + match[1].translate(_RAISED), plain)
+    return _SQUARE.sub(lambda match: match[1] + match[2].translate(_RAISED), plain).replace("umol", "μmol").replace("uL", "μL")
 
 
 def masked(identifier: str | None) -> str:

@@ -51,7 +51,7 @@ async def start(request: Request) -> Response:
 
 async def offline(request: Request) -> Response:
     """Show the page that the service worker keeps for moments without a network."""
-    return render(request, "error.html", kind="offline", number=None, detail=None)
+    return render(request, "error.html", kind="offline", number=None, detail=None, posted=False)
 
 
 async def service_worker(request: Request) -> Response:
@@ -91,9 +91,17 @@ def wants_page(request: Request) -> bool:
 
 
 def error_page(request: Request, status: int, *, number: str | None = None, detail: str | None = None) -> Response:
-    """Show what happened, what to do, and a ``number`` to quote; ``detail`` is already in the person's language."""
+    """Show what happened, what to do, and a ``number`` to quote; ``detail`` is already in the person's language.
+
+    Whoever has sent a form is led back to it: there is nothing to be had at its address, and what was typed still stands there.
+    """
     kind = str(status) if status in _DESIGNED else "500" if status >= 500 else "400"
-    return render(request, "error.html", status=status, kind=kind, number=number or new_number(), detail=detail)
+    # A part of a page that cannot be had is told in a word beside the page, instead of a whole page in its place.
+    block = "words" if "hx-request" in request.headers else None
+    response = render(
+        request, "error.html", block=block, status=status, kind=kind, number=number or new_number(), detail=detail, posted=request.method == "POST")
+    response.headers["x-problem"] = kind
+    return response
 
 
 def new_number() -> str:

@@ -147,7 +147,7 @@ def _timeline(request: Request, life: Life) -> dict[str, Any]:
         years, rest = timeline.first_years(timeline.by_year(life.entries), _FIRST_ENTRIES)
         return {"kind": "", "before": "", "years": years, "rest": rest or life.since - 1, "total": None, "counts": {}, "bars": []}
     shown = timeline.chosen(life.entries, kind)
-    years, rest = timeline.first_years(timeline.by_year(shown), _FIRST_ENTRIES, int(before) if before.isdigit() else None)
+    years, rest = timeline.first_years(timeline.by_year(shown), _FIRST_ENTRIES, int(before) if before.isdecimal() and len(before) < 5 else None)
     return {
         "kind": kind, "before": before, "years": years, "rest": rest, "total": len(life.entries),
         "counts": timeline.counts_by_kind(life.entries),

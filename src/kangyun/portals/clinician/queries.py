@@ -14,6 +14,8 @@ from kangyun.portals.clinician.decisions.naming import Node, names_of, reference
 from kangyun.portals.clinician.decisions.people import distinct, golden, is_number, linked, with_death
 
 _FEW = 20
+# More letters or digits has nobody's name or number.
+_LONGEST = 100
 # A person whom many institutions know takes as many places among what is found.
 _MANY = "60"
 _SENDER = "urn:kangyun:sender"
@@ -84,7 +86,7 @@ async def _records(handle: Handle, patient: Node, placed: Iterable[str]) -> dict
 
 async def find(handle: Handle, text: str) -> list[Node]:
     """Find residents by the beginning of a name, pinyin or initials, or by a whole identity, card or telephone number."""
-    wanted = text.strip()
+    wanted = text.strip()[:_LONGEST]
     if is_number(wanted):
         plain = wanted.replace(" ", "").upper()
         searches = [[("identifier", plain)], [("phone", plain)], [("identifier", wanted)]]

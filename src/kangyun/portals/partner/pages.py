@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ _COURIER = "/courier"
 _LISTED = ("circulated", "locked", "partly", "dispensed", "returning")
 _UNDER_WAY = ("packed", "picked-up")
 
+_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,6})?", re.ASCII)
+
 Deed = Callable[[Handle, str, FormData], Awaitable[object]]
 
 
@@ -33,24 +36,24 @@ def _said(form: FormData, field: str, longest: int = 200) -> str:
     return value.strip()[:longest] if isinstance(value, str) else ""
 
 
-def _number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise refuse(422, "value", "partner.no-number") from None
+def _number(text: str, field: str) -> Decimal:
+    """A number as people type it. Raises Problem 422, which names the field."""
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise refuse(422, "value", f"partner.no-{field}", field)
+    return Decimal(text.strip())
 
 
 def _told(request: Request, problem: Problem) -> str:
     return " ".join(errors.text(one, request.state.language) for one in problem.issues)
 
 
-async def counter(request: Request, *, told: str = "", status: int = 200) -> Response:
+async def counter(request: Request, *, told: str = "", status: int = 200, typed: str = "") -> Response:
     """Show what this pharmacy has to do; `?part=work` answers with the lists alone."""
     handle = request.state.handle
     found = await drugs.at_pharmacy(handle, handle.actor.institution or "", _LISTED)
     block = "work" if request.query_params.get("part") == "work" else None
     groups = {state: [one for one in found if one.state == state] for state in _LISTED}
-    return web.render(request, "partner/counter.html", block=block, groups=groups, told=told, status=status)
+    return web.render(request, "partner/counter.html", block=block, groups=groups, told=told, status=status, typed=typed)
 
 
 async def scan(request: Request) -> Response:
@@ -60,14 +63,15 @@ async def scan(request: Request) -> Response:
     try:
         await drugs.at_counter(request.state.handle, number)
     except Problem as problem:
-        return await counter(request, told=_told(request, problem), status=problem.status)
+        return await counter(request, told=_told(request, problem), status=problem.status, typed=_said(form, "number"))
     return RedirectResponse(f"{_PHARMACY}/{number}", status_code=303)
 
 
-async def prescription(request: Request, *, told: str = "", status: int = 200) -> Response:
-    """Show one prescription of this pharmacy and what may be done now."""
+async def prescription(request: Request, *, told: str = "", status: int = 200, form: FormData | None = None) -> Response:
+    """Show one prescription of this pharmacy and what may be done now; a refused form stands there as it was typed."""
     seen = await drugs.at_counter(request.state.handle, request.path_params["number"])
-    return web.render(request, "partner/prescription.html", seen=seen, one=seen.held, told=told, status=status, key=uuid4().hex)
+    return web.render(
+        request, "partner/prescription.html", seen=seen, one=seen.held, told=told, status=status, key=uuid4().hex, typed=_amounts(form) if form else {})
 
 
 async def _lock(handle: Handle, number: str, form: FormData) -> object:
@@ -79,12 +83,22 @@ async def _unlock(handle: Handle, number: str, _form: FormData) -> object:
 
 
 async def _dispense(handle: Handle, number: str, form: FormData) -> object:
-    parts = {int(name.removeprefix("amount-")): _number(str(value)) for name, value in form.items() if name.startswith("amount-") and str(value).strip()}
-    return await drugs.dispense(handle, number, drugs.Giving(_said(form, "key"), {line: amount for line, amount in parts.items() if amount} or None))
+    """Give what stands in the fields of the lines; a form without such fields means all that is left."""
+    typed = _amounts(form)
+    parts = {int(line): amount for line, text in typed.items() if text and (amount := _number(text, "amount"))}
+    if typed and not parts:
+        raise refuse(422, "required", "partner.nothing-given", "amount")
+    return await drugs.dispense(handle, number, drugs.Giving(_said(form, "key"), parts or None))
+
+
+def _amounts(form: FormData) -> dict[str, str]:
+    """What was typed into the field of each line, by the line's place."""
+    found = {name.removeprefix("amount-"): _said(form, name) for name in form if name.startswith("amount-")}
+    return {line: text for line, text in found.items() if len(line) < 4 and line.isascii() and line.isdigit()}
 
 
 async def _offer(handle: Handle, number: str, form: FormData) -> object:
-    return await drugs.offer(handle, number, int(_number(_said(form, "line"))), _said(form, "code"))
+    return await drugs.offer(handle, number, int(_number(_said(form, "line"), "amount")), _said(form, "code"))
 
 
 async def _close(handle: Handle, number: str, _form: FormData) -> object:
@@ -104,7 +118,7 @@ async def _pick_up(handle: Handle, parcel: str, _form: FormData) -> object:
 
 
 async def _temperature(handle: Handle, parcel: str, form: FormData) -> object:
-    return await drugs.log_temperature(handle, parcel, _number(_said(form, "celsius")))
+    return await drugs.log_temperature(handle, parcel, _number(_said(form, "celsius"), "celsius"))
 
 
 async def _deliver(handle: Handle, parcel: str, form: FormData) -> object:
@@ -135,7 +149,7 @@ class _Desk:
         except Problem as problem:
             if problem.status == 404:
                 raise
-            return await self.page(request, told=_told(request, problem), status=problem.status)
+            return await self.page(request, told=_told(request, problem), status=problem.status, form=form)
         return RedirectResponse(f"{self.path}/{of}", status_code=303)
 
 
@@ -144,20 +158,21 @@ _COUNTER = _Desk({
 }, _PHARMACY, prescription, "number")
 
 
-async def shelf(request: Request, *, told: str = "", status: int = 200) -> Response:
+async def shelf(request: Request, *, told: str = "", status: int = 200, form: FormData | None = None) -> Response:
     """Show the shelf and the form to count a drug."""
     rows = await drugs.shelf_at(request.state.handle)
-    return web.render(request, "partner/shelf.html", rows=rows, told=told, status=status)
+    typed = {name: _said(form, name) if form else "" for name in ("code", "amount", "batch", "expires")}
+    return web.render(request, "partner/shelf.html", rows=rows, told=told, status=status, typed=typed)
 
 
 async def count(request: Request) -> Response:
     """Keep what was counted."""
     form = await web.posted(request)
     try:
-        counted = drugs.shelf(_said(form, "code"), _number(_said(form, "amount")), _said(form, "batch"), _said(form, "expires"))
+        counted = drugs.shelf(_said(form, "code"), _number(_said(form, "amount"), "amount"), _said(form, "batch"), _said(form, "expires"))
         await drugs.count(request.state.handle, [counted])
     except Problem as problem:
-        return await shelf(request, told=_told(request, problem), status=problem.status)
+        return await shelf(request, told=_told(request, problem), status=problem.status, form=form)
     return RedirectResponse(f"{_PHARMACY}/stock", status_code=303)
 
 
@@ -171,10 +186,11 @@ async def errands(request: Request) -> Response:
     return web.render(request, "partner/errands.html", block=block, pharmacies=pharmacies, groups={state: [one for one in mine if one.state == state] for state in _UNDER_WAY})
 
 
-async def parcel(request: Request, *, told: str = "", status: int = 200) -> Response:
+async def parcel(request: Request, *, told: str = "", status: int = 200, form: FormData | None = None) -> Response:
     """Show one parcel: whom and where, and what may be done now."""
     seen = await drugs.at_door(request.state.handle, request.path_params["parcel"])
-    return web.render(request, "partner/parcel.html", seen=seen, one=seen.parcel, told=told, status=status)
+    return web.render(
+        request, "partner/parcel.html", seen=seen, one=seen.parcel, told=told, status=status, celsius=_said(form, "celsius") if form else "")
 
 
 _DOOR = _Desk({"pick-up": _pick_up, "temperature": _temperature, "deliver": _deliver, "fail": _fail}, _COURIER, parcel, "parcel")

@@ -49,12 +49,39 @@
     });
     const closer = event.target.closest("[data-dismiss]");
     if (closer) closer.closest(".toast-item")?.remove();
+    // The form as it was left: its address alone would show it empty.
+    if (event.target.closest("[data-back]") && history.length > 1) {
+      event.preventDefault();
+      history.back();
+    }
   });
 
   document.addEventListener("htmx:config:request", (event) => {
     const token = document.querySelector('meta[name="csrf"]')?.content;
     if (token) event.detail.ctx.request.headers["X-CSRF-Token"] = token;
   });
+
+  // A part of the page that was refused leaves the page as it is, with what is typed there; the refusal is told beside it.
+  document.addEventListener("htmx:before:response", (event) => {
+    const { raw } = event.detail.ctx.response;
+    const login = raw.redirected && new URL(raw.url).pathname.startsWith("/login");
+    if (!login && !raw.headers.has("x-problem")) return;
+    event.preventDefault();
+    if (login || raw.status === 401) {
+      document.querySelector("[data-expired]")?.removeAttribute("hidden");
+      return;
+    }
+    raw.text().then((words) => {
+      const toasts = document.getElementById("toasts");
+      if (!toasts) return;
+      const item = document.createElement("div");
+      item.className = "toast-item";
+      item.textContent = words.trim();
+      toasts.replaceChildren(item);
+      setTimeout(() => item.remove(), 10_000);
+    });
+  });
+  document.addEventListener("htmx:after:swap", () => document.querySelector("[data-expired]")?.setAttribute("hidden", ""));
 
   // An answer to a posted search becomes an ordinary entry of the history: going back or reloading posts nothing again.
   if (document.querySelector("[data-posted]")) history.replaceState(null, "", location.pathname);

@@ -141,6 +141,14 @@ async def test_errors_are_pages_with_a_number_to_quote(language: str, words: str
         assert (await client.get("/save")).status_code == 405
 
 
+async def test_whoever_sent_a_form_is_led_back_to_what_was_typed() -> None:
+    async with client_of(small_app(), accept="text/html") as client:
+        refused = await client.post("/save", data={"word": "a"})
+        assert refused.status_code == 403
+        assert re.search(r'<a [^>]*href="/save" data-back>.*返回修改', refused.text)
+        assert "再试一次" not in refused.text, "there is nothing to be had at the address of a form"
+
+
 async def test_the_start_page_leads_to_every_place_of_the_menu() -> None:
     async with client_of(small_app()) as client:
         page = (await client.get("/")).text

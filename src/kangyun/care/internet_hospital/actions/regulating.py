@@ -21,6 +21,7 @@ from kangyun.commons.access import Handle, fingerprints
 
 _REGULATE = "consult.regulate"
 _MOST_DAYS = 92
+_FIRST, _LAST = date(2000, 1, 1), date(2200, 1, 1)
 _TYPES = ("DocumentReference", "MedicationRequest", "Composition", "QuestionnaireResponse")
 
 
@@ -47,7 +48,7 @@ class Judged:
 
 def check(days: Days) -> Days:
     """Raise Problem 422 for days that cannot be."""
-    if not 0 <= (days.last - days.first).days < _MOST_DAYS:
+    if not 0 <= (days.last - days.first).days < _MOST_DAYS or not _FIRST <= days.first <= days.last < _LAST:
         raise refuse(422, "value", "internet_hospital.wrong-span", "from")
     return days
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +88,17 @@ async def turn(request: Request) -> Response:
     return RedirectResponse(_HOME, 303)
 
 
-async def visit(request: Request, problem: Problem | None = None, draft: Draft | None = None) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What stands in the forms of the page when one of them is shown again."""
+
+    draft: Draft | None = None
+    order: Order | None = None
+    reason: str = ""
+    words: str = ""
+
+
+async def visit(request: Request, problem: Problem | None = None, typed: _Typed | None = None) -> Response:
     """Show a consultation: before it is begun what was told and how to begin, then the desk."""
     handle = request.state.handle
     of = await consultations.consultation_of(handle, request.path_params["id"])
@@ -99,10 +110,10 @@ async def visit(request: Request, problem: Problem | None = None, draft: Draft |
     base: dict[str, Any] = {
         "clinic": clinic, "who": who(patient), "triage": shown.triage_words(found, request.state.language), "proof": state, "shots": shots,
         "proofs": consultations.proofs(found), "mine": mine, "told": shown.told(request, problem) if problem else "", "reasons": attending.REASONS,
-        "status": problem.status if problem else 200, **await shown.talk(request, of, doctor=True),
+        "typed": typed or _Typed(), "status": problem.status if problem else 200, **await shown.talk(request, of, doctor=True),
     }
     if of.state == "in-progress" and mine and present:
-        return await _desk(request, of, base, found, draft)
+        return await _desk(request, of, base, found)
     young = await attending.is_young(handle, of)
     return web.render(request, "internet_hospital/doctor_start.html", young=young, present=present, **_ended(found, of, base, request.state.language), **base)
 
@@ -115,10 +126,10 @@ def _ended(found: dict[str, list[Node]], of: Consultation, base: dict[str, Any],
     }
 
 
-async def _desk(request: Request, of: Consultation, base: dict[str, Any], found: dict[str, list[Node]], draft: Draft | None) -> Response:
+async def _desk(request: Request, of: Consultation, base: dict[str, Any], found: dict[str, list[Node]]) -> Response:
     handle, language = request.state.handle, request.state.language
     record = next((one for one in found["Composition"] if one["id"] == papers.record_id(of.id)), None)
-    sections = papers.sections(base["clinic"].template)
+    sections, draft = papers.sections(base["clinic"].template), base["typed"].draft
     begun = papers.written(record) if record else {one.key: one.begins for one in sections} | {"chief": of.complaint}
     filled = draft.sections if draft else begun
     chosen = draft.diagnoses if draft else recording.diagnosed(found["Condition"], of)
@@ -186,12 +197,12 @@ async def record(request: Request) -> Response:
     """Keep the draft of the medical record, or sign it."""
     form = await web.posted(request)
     draft = _draft(form)
-    if form.get("remove") or form.get("add"):
-        return await visit(request, draft=_changed(form, draft))
+    if form.get("remove") or form.get("add") or form.get("first"):
+        return await visit(request, typed=_Typed(_changed(form, draft)))
     try:
         await recording.keep(request.state.handle, request.path_params["id"], draft, final=form.get("event") == "sign")
     except Problem as problem:
-        return await visit(request, problem, draft)
+        return await visit(request, problem, _Typed(draft))
     return _back(request, "#record")
 
 
@@ -202,9 +213,10 @@ def _draft(form: FormData) -> Draft:
 
 
 def _changed(form: FormData, draft: Draft) -> Draft:
-    """The draft with a diagnosis more or less."""
+    """The draft with a diagnosis more or less; Enter in the field of the search means the first that was found."""
     without = tuple(one for one in draft.diagnoses if one[0] != str(form.get("remove", "")))
-    code, _, name = str(form.get("add", "")).partition(" ")
+    found = diagnosing.search(str(form.get("find", ""))[:40], 1) if form.get("first") else []
+    code, name = (found[0].code, found[0].name) if found else str(form.get("add", "")).partition(" ")[::2]
     more = ((code, name),) if code and code not in {one[0] for one in without} else ()
     return Draft(draft.sections, (*without, *more))
 
@@ -218,34 +230,41 @@ async def diagnoses(request: Request) -> Response:
 async def order(request: Request) -> Response:
     """Order an examination, or a day to come again; or take an order back."""
     form, handle, id_ = await web.posted(request), request.state.handle, request.path_params["id"]
+    wish = Order(str(form.get("code", "")), str(form.get("words", "")), str(form.get("on", "")))
     try:
         if form.get("withdraw"):
             await ordering.withdraw(handle, id_, str(form["withdraw"])[:64])
         else:
-            await ordering.order(handle, id_, Order(str(form.get("code", "")), str(form.get("words", "")), str(form.get("on", ""))))
+            await ordering.order(handle, id_, wish)
     except Problem as problem:
-        return await visit(request, problem)
+        return await visit(request, problem, _Typed(order=wish))
     return _back(request, "#orders")
 
 
 async def send_offline(request: Request) -> Response:
     """End it and send the resident to a hospital."""
     form = await web.posted(request)
+    reason, words = str(form.get("reason", "")), str(form.get("words", ""))
     try:
-        await attending.send_offline(request.state.handle, request.path_params["id"], str(form.get("reason", "")), str(form.get("words", "")))
+        await attending.send_offline(request.state.handle, request.path_params["id"], reason, words)
     except Problem as problem:
-        return await visit(request, problem)
+        return await visit(request, problem, _Typed(_begun(form), reason=reason, words=words))
     return RedirectResponse(_HOME, 303)
 
 
 async def finish(request: Request) -> Response:
     """The consultation is done."""
-    await web.posted(request)
+    form = await web.posted(request)
     try:
         await attending.finish(request.state.handle, request.path_params["id"])
     except Problem as problem:
-        return await visit(request, problem)
+        return await visit(request, problem, _Typed(_begun(form)))
     return RedirectResponse(_HOME, 303)
+
+
+def _begun(form: FormData) -> Draft | None:
+    """The record as it stands on the desk, which comes along with the buttons beside it; None where there is none to write."""
+    return _draft(form) if any(name.startswith("section-") for name in form) else None
 
 
 def _back(request: Request, part: str = "") -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -124,8 +125,11 @@ def _filled(form: FormData) -> _Filled:
         str(form.get("key", ""))[:64], values)
 
 
-async def visit(request: Request) -> Response:
-    """Show a consultation: where it stands, the talk, and afterwards record, orders, rating and complaint."""
+async def visit(request: Request, problem: Problem | None = None, said: Mapping[str, str] | None = None) -> Response:
+    """Show a consultation: where it stands, the talk, and afterwards record, orders, rating and complaint.
+
+    After a refusal `said` is what stood in the refused form, and which form it was.
+    """
     handle = request.state.handle
     of = await consultations.consultation_of(handle, request.path_params["id"])
     try:
@@ -135,7 +139,8 @@ async def visit(request: Request) -> Response:
     found, found_clinic = await consultations.papers(handle, of), await places.clinic_of(handle, of.clinic)
     record = await consultations.record_of(handle, of) if of.state == "finished" else None
     return web.render(
-        request, "internet_hospital/visit.html", clinic=found_clinic, record=shown.record_words(record, found_clinic.template, request.state.language),
+        request, "internet_hospital/visit.html", status=problem.status if problem else 200, told=shown.told(request, problem) if problem else "",
+        said={"form": "", "topic": "", "words": "", **(said or {})}, clinic=found_clinic, record=shown.record_words(record, found_clinic.template, request.state.language),
         diagnoses=_diagnoses(found), orders=await shown.orders(handle, found["ServiceRequest"], request.state.language),
         rated=await consultations.rated(handle, of) if of.state == "finished" else None, complaints=await feedback.own_complaints(handle, of),
         topics=feedback.TOPICS, may=lifecycles.load(_ROOM).may(of.state, "patient"), proof=attending.proof_of(found)[0], fen=money.shown,
@@ -175,17 +180,32 @@ async def withdraw(request: Request) -> Response:
 
 async def rate(request: Request) -> Response:
     """Keep the rating."""
-    form = await web.posted(request)
+    form, id_ = await web.posted(request), request.path_params["id"]
     stars = {name: int(text) if (text := str(form.get(name, ""))).isdecimal() and len(text) == 1 else 0 for name in ("doctor", "service")}
-    await feedback.rate(request.state.handle, request.path_params["id"], feedback.Rating(**stars, words=str(form.get("words", ""))))
-    return RedirectResponse(f"/consult/visits/{request.path_params['id']}#after", 303)
+    words = str(form.get("words", ""))
+    try:
+        await feedback.rate(request.state.handle, id_, feedback.Rating(**stars, words=words))
+    except Problem as problem:
+        return await visit(request, _of_form(problem), {"form": "rate", "words": words, **{name: str(n) for name, n in stars.items()}})
+    return RedirectResponse(f"/consult/visits/{id_}#after", 303)
+
+
+def _of_form(problem: Problem) -> Problem:
+    """A refusal to be told beside the form. Raises it where there is no page to show it on."""
+    if problem.status not in {409, 422}:
+        raise problem
+    return problem
 
 
 async def complain(request: Request) -> Response:
     """Keep the complaint."""
-    form = await web.posted(request)
-    await feedback.complain(request.state.handle, request.path_params["id"], str(form.get("topic", "")), str(form.get("words", "")))
-    return RedirectResponse(f"/consult/visits/{request.path_params['id']}#after", 303)
+    form, id_ = await web.posted(request), request.path_params["id"]
+    topic, words = str(form.get("topic", "")), str(form.get("words", ""))
+    try:
+        await feedback.complain(request.state.handle, id_, topic, words)
+    except Problem as problem:
+        return await visit(request, _of_form(problem), {"form": "complain", "topic": topic, "words": words})
+    return RedirectResponse(f"/consult/visits/{id_}#after", 303)
 
 
 async def complaint(request: Request) -> Response:

@@ -37,7 +37,7 @@ def _days(request: Request) -> Days:
     try:
         last = date.fromisoformat(said["to"]) if said.get("to") else today()
         first = date.fromisoformat(said["from"]) if said.get("from") else last - timedelta(days=6)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise refuse(422, "value", "internet_hospital.wrong-span", "from") from None
     return Days(first, last, said.get("institution", "")[:64])
 

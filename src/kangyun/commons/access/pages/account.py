@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -42,10 +43,10 @@ _USE = "web.account"
 
 
 async def show(request: Request, *, status: int = 200, **more: Any) -> Response:
-    """Show the account, with what went wrong in one of its forms as `wrong_<form>`."""
+    """Show the account, with what went wrong in one of its forms as `wrong_<form>`, and what was typed there."""
     parts, actor = parts_of(request), actor_of(request)
     account = await sessions.account_of(parts, actor)
-    said = {f"wrong_{form}": "" for form in ("bind", "phone", "password", "second", "recovery", "ask")} | {"asked_number": "", "done": ""}
+    said: dict[str, Any] = {f"wrong_{form}": "" for form in ("bind", "phone", "password", "second", "recovery", "ask")} | {"asked_number": "", "done": "", "typed": {}}
     return web.render(
         request, "access/account.html", status=status, account=account, actor=actor, me=await who.signed_in(parts, actor),
         devices=[one for one in await parts.entries.of_account(account.id) if one.kind == "session"],
@@ -74,10 +75,12 @@ async def _of_kind(request: Request, account: Account) -> dict[str, Any]:
     }
 
 
-async def _again(request: Request, problem: Problem, form: str) -> Response:
+async def _again(request: Request, problem: Problem, form: str, posted: FormData | None = None) -> Response:
+    """Show the account again with what is wrong in a form; `posted` is what was typed into it, unless that is secret."""
     if not (is_form(problem) or problem.status == 403):
         raise problem
-    return await show(request, status=problem.status, **{f"wrong_{form}": told(request, problem)})
+    typed = {form: {name: str(value)[:60] for name, value in posted.items()}} if posted else {}
+    return await show(request, status=problem.status, typed=typed, **{f"wrong_{form}": told(request, problem)})
 
 
 async def switch(request: Request) -> Response:
@@ -96,7 +99,7 @@ async def bind(request: Request) -> Response:
         entered = await binding.bind(
             parts, actor_of(request), str(form.get("name", "")), str(form.get("number", "")), visitor_of(request))
     except Problem as problem:
-        return await _again(request, problem, "bind")
+        return await _again(request, problem, "bind", form)
     return with_session(request, to(_ACCOUNT), entered)
 
 
@@ -108,7 +111,7 @@ async def ask_phone(request: Request) -> Response:
         secret = await moving.ask(
             parts, actor_of(request), str(form.get("phone", "")), claim=claim, visitor=visitor_of(request), language=request.state.language)
     except Problem as problem:
-        return await _again(request, problem, "phone")
+        return await _again(request, problem, "phone", form)
     return with_step(request, to(f"{_ACCOUNT}/phone"), secret)
 
 
@@ -227,7 +230,7 @@ async def ask_ward(request: Request) -> Response:
         proof = Proof(str(form.get("document", "")), str(form.get("proof", "")), _day(str(form.get("until", ""))))
         await guardians.ask(parts, actor_of(request), str(form.get("name", "")), str(form.get("number", "")), proof)
     except Problem as problem:
-        return await _again(request, problem, "ask")
+        return await _again(request, problem, "ask", form)
     return to(f"{_ACCOUNT}#wards")
 
 

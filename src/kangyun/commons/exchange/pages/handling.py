@@ -52,7 +52,7 @@ async def dismiss(request: Request) -> Response:
     """Take a message out of quarantine; the reason is written by a person."""
     said = str((await web.posted(request)).get("said", "")).strip()
     if not said:
-        raise refuse(422, "required", "exchange.no-reason-said")
+        return await messages.message(request, refuse(422, "required", "exchange.no-reason-said"))
     number, actor = request.path_params["id"], request.state.handle.actor.name
     await quarantine.dismiss(request.app.state.services, number, said, actor)
     return RedirectResponse(f"/exchange/messages/{number}", status_code=303)

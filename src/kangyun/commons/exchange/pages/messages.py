@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from kangyun.base import clock, errors, web
-from kangyun.base.errors import Issue, refuse
+from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.web import charts
 from kangyun.base.web.texts import knows
 from kangyun.commons.exchange import queries
@@ -143,7 +143,7 @@ def _card(volume: queries.Volume, language: str) -> SenderCard:
     return SenderCard(volume.sender, name, volume.total, volume.quarantined, latest, charts.spark(values))
 
 
-async def message(request: Request) -> Response:
+async def message(request: Request, problem: Problem | None = None) -> Response:
     """Show one message: where it came from, what became of it, what people did, its text with the fault marked."""
     found = await found_in(request)
     handle, services = request.state.handle, request.app.state.services
@@ -156,6 +156,8 @@ async def message(request: Request) -> Response:
     return web.render(
         request,
         "exchange/message.html",
+        status=problem.status if problem else 200,
+        refused=" ".join(errors.text(one, request.state.language) for one in problem.issues) if problem else "",
         row=row_of(found, names, request.state.language),
         kept=found,
         occurred=clock.instant(found.occurred) if found.occurred else "",

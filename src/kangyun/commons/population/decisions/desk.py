@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,9 @@ from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 FIELDS = ("name", "number", "sex", "born", "phone", "address")
 _SEXES = {"male", "female", "other", "unknown"}
 _LONGEST = 200
+_LONGEST_NAME = 60
+# What is dialled in China or abroad, with the signs that people write between the digits.
+_PHONE = re.compile(r"\+?[\d -]{5,24}", re.ASCII)
 _ODD = {"1", "3", "5", "7", "9"}
 
 
@@ -30,6 +34,12 @@ def read(given: Mapping[str, str], today: date) -> Form:
     faults: dict[str, str] = {}
     if not values["name"]:
         faults["name"] = "required"
+    elif len(given["name"].strip()) > _LONGEST_NAME or not any(map(str.isalpha, values["name"])) or "<" in values["name"]:
+        faults["name"] = "name"
+    if values["phone"] and _PHONE.fullmatch(values["phone"]) is None:
+        faults["phone"] = "phone"
+    if len(given.get("address", "").strip()) > _LONGEST:
+        faults["address"] = "address"
     if values["number"]:
         values["number"] = values["number"].upper().replace(" ", "")
         _compare(values, faults)

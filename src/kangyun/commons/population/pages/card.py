@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -89,12 +89,14 @@ async def issue_newborn(request: Request) -> Response:
     form = await web.posted(request)
     cards, mother = _cards(request), request.path_params["patient"]
     name = shown(await cards.person(mother), mother).name
-    born = str(form.get("born", ""))
+    born, days = str(form.get("born", "")), terms().newborn_days
+    if born and not _is_recent(born, days):
+        return await _person_page(request, web.translate(request.state.language, "population.newborn.born", n=days), 422)
     patient: dict[str, Any] = {
         "name": [{"text": web.translate("zh", "population.newborn.name", name=name), "use": "temp"}], "gender": _sex(form),
         "contact": [{"relationship": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]}], "name": {"text": name}}],
     }
-    if _date(born):
+    if born:
         patient["birthDate"] = born
     card = await cards.issue_temporary("newborn", patient)
     assert card.deadline is not None
@@ -188,6 +190,14 @@ def _pin(form: FormData) -> str:
 def _sex(form: FormData) -> str:
     sex = str(form.get("sex", ""))
     return sex if sex in {"male", "female"} else "unknown"
+
+
+def _is_recent(born: str, days: int) -> bool:
+    today = clock.now().astimezone(CHINA).date()
+    try:
+        return today - timedelta(days=days) <= date.fromisoformat(born) <= today and len(born) == len("2026-03-05")
+    except ValueError:
+        return False
 
 
 def _date(text: str) -> datetime | None:

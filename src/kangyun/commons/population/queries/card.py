@@ -16,6 +16,8 @@ from kangyun.commons.population.queries.persons import identities, person_of, pe
 sql = queries("kangyun.commons.population", "queries/card.sql")
 
 _MOST = 200
+# More letters or digits has nobody's name or number.
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ async def may_show(handle: Handle, guardian: str, ward: str) -> bool:
 
 async def find_people(handle: Handle, text: str, limit: int = 20) -> list[dict[str, Any]]:
     """Patients by the beginning of a name or by a whole document, card or telephone number, each person once."""
-    wanted = text.strip()
+    wanted = text.strip()[:_LONGEST]
     if not wanted:
         return []
     parameter = "identifier" if any(sign.isdigit() for sign in wanted) else "name"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from kangyun.app.services import Services
 from kangyun.app.web import build
+from kangyun.base import clock
 from kangyun.base.settings import Settings
+from kangyun.base.web.display import CHINA
 from kangyun.commons.access import Actor
 from kangyun.commons.population.actions.cards import Cards
 from kangyun.commons.population.actions.residents import register
@@ -73,7 +76,11 @@ async def test_a_clerk_freezes_and_replaces(api: httpx.AsyncClient, cards: Cards
 
 
 async def test_a_newborn_gets_a_card_that_the_mother_shows(api: httpx.AsyncClient, cards: Cards, resident: str):
-    done = await post(api, f"/population/cards/{resident}/newborn", sex="male", born="2026-11-20")
+    today = clock.now().astimezone(CHINA).date()
+    for wrong in (today + timedelta(days=1), today - timedelta(days=61), "2026-02-31", "yesterday"):
+        refused = await post(api, f"/population/cards/{resident}/newborn", sex="male", born=str(wrong))
+        assert (refused.status_code, "60 天" in refused.text) == (422, True)
+    done = await post(api, f"/population/cards/{resident}/newborn", sex="male", born=today.isoformat())
     assert done.status_code == 303
     child = done.headers["location"].rpartition("/")[2]
     page = await api.get(done.headers["location"], headers=HTML)

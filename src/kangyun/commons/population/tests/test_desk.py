@@ -29,6 +29,12 @@ def test_an_id_number_gives_birth_date_and_sex() -> None:
     ({"name": "王", "born": "2026-11-23"}, "born"),
     ({"name": "王", "born": "1949-13-01"}, "born"),
     ({"name": "王"}, "born"),
+    ({"name": "😀", "number": RIGHT}, "name"),
+    ({"name": "<b>王", "number": RIGHT}, "name"),
+    ({"name": "王" * 61, "number": RIGHT}, "name"),
+    ({"name": "王", "number": RIGHT, "phone": "at home"}, "phone"),
+    ({"name": "王", "number": RIGHT, "phone": "1"}, "phone"),
+    ({"name": "王", "number": RIGHT, "address": "街" * 201}, "address"),
 ])
 def test_faults_stand_at_their_field(given: dict[str, str], field: str) -> None:
     assert set(desk.read(given, TODAY).faults) == {field}

@@ -24,6 +24,7 @@ from kangyun.commons.population.decisions.matching import (
     weights,
 )
 from kangyun.commons.population.decisions.matching.levels import near
+from kangyun.commons.population.decisions.matching.names import spelling
 from kangyun.commons.population.decisions.residents import id_check_digit
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
@@ -182,6 +183,13 @@ def test_a_newborn_is_found_by_its_mother() -> None:
     other = patient("周小红", "2026-03-04", address=[], contact=[mother])
     assert meets(one, other)
     assert compare(one, other)[1]["parent"] == "same"
+
+
+def test_a_name_of_characters_with_many_readings_has_a_few_sounds() -> None:
+    """Two readings for each of forty characters are more sounds than any memory holds."""
+    sounds = spelling("王" + "长" * 39).sounds
+    assert 1 < len(sounds) <= 8
+    assert len(set(sounds)) == len(sounds)
 
 
 def test_one_slip() -> None:

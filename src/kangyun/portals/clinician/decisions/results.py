@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from kangyun.base.web.charts import Spark, spark
-from kangyun.base.web.display import moment, rounded, written_number
+from kangyun.base.web.display import moment, rounded, written_number, written_unit
 from kangyun.portals.clinician.decisions.naming import Names, Node, concept, first, source_of
 
 _LOINC = "http://loinc.org"
@@ -24,10 +22,6 @@ CATEGORIES = ("laboratory", "vital-signs", "exam", "imaging", "survey", "social-
 """Codes of FHIR observation-category, in the order of the table."""
 
 _LONGEST = 7
-_BRACKETS = re.compile(r"[\[\]{}]")
-_POWER = re.compile(r"10[*^](\d+)")
-_SQUARE = re.compile(r"\b([cdm]?m)([23])\b")
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SECONDS_PER_DAY = 86400.0
 
 
@@ -110,7 +104,7 @@ def _value(part: Node, language: str) -> tuple[str, float | None, str]:
     quantity = part.get("valueQuantity")
     if quantity and quantity.get("value") is not None:
         shown = quantity.get("comparator", "") + number_text(quantity["value"])
-        return shown, float(quantity["value"]), unit_text(quantity.get("unit") or quantity.get("code") or "")
+        return shown, float(quantity["value"]), written_unit(quantity.get("unit") or quantity.get("code") or "")
     if "valueCodeableConcept" in part:
         return concept(part["valueCodeableConcept"], language), None, ""
     if "valueInteger" in part:
@@ -123,14 +117,6 @@ def number_text(value: float | Decimal) -> str:
     """Write a value as received; only those with absurdly many digits are rounded to four significant ones."""
     text = written_number(value)
     return text if len(text) <= _LONGEST else rounded(value)
-
-
-@lru_cache(maxsize=1024)
-def unit_text(unit: str) -> str:
-    """Write a UCUM unit as people read it: ``10*9/L`` as 10⁹/L, ``kg/m2`` as kg/m², ``mm[Hg]`` as mmHg."""
-    plain = _BRACKETS.sub("", unit).replace("_", " ").replace("Cel", "℃")
-    plain = _POWER.sub(lambda match: "10" + match[1].translate(_RAISED), plain)
-    return _SQUARE.sub(lambda match: match[1] + match[2].translate(_RAISED), plain).replace("umol", "μmol").replace("uL", "μL")
 
 
 def _range(part: Node) -> tuple[float | None, float | None, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kangyun.base.web.display import written_unit
 from kangyun.portals.clinician.decisions import naming, people, results, summaries, timeline
 
 Node = dict[str, Any]
@@ -197,7 +198,7 @@ def test_cancelled_and_empty_results_are_left_out() -> None:
     ("unit", "written"), [("10*9/L", "10⁹/L"), ("kg/m2", "kg/m²"), ("mL/min/{1.73_m2}", "mL/min/1.73 m²"), ("Cel", "℃"), ("umol/L", "μmol/L"), ("mmol/L", "mmol/L")],
 )
 def test_units_are_written_for_people(unit: str, written: str) -> None:
-    assert results.unit_text(unit) == written
+    assert written_unit(unit) == written
 
 
 def test_hospitals_results_of_one_item_make_one_trend_and_the_abnormal_stands_first() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kangyun.base.web.charts import Spark, spark
-from kangyun.base.web.display import moment, written_number
+from kangyun.base.web.display import moment, written_number, written_unit
 
 Node = dict[str, Any]
 
@@ -70,7 +70,7 @@ def _readings(observation: Node, language: str) -> Iterator[Reading]:
             number = float(value["value"])
             yield Reading(
                 _code(part.get("code", {})), _name(part.get("code", {}), language), number, written_number(value["value"]),
-                str(value.get("unit") or value.get("code") or ""), _mark(part, number, low, high), _written(low, high), low, high, when)
+                written_unit(str(value.get("unit") or value.get("code") or "")), _mark(part, number, low, high), _written(low, high), low, high, when)
 
 
 def _code(code: Node) -> str:

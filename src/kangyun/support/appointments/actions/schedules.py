@@ -33,6 +33,7 @@ from kangyun.support.appointments.queries import pool
 log = structlog.get_logger()
 
 _MIDNIGHT = time()
+_FAR = timedelta(days=732)
 _FIELDS = (
     "id", "institution", "kind", "department", "examination", "practitioner", "service", "house", "title", "doctor", "rank", "room", "words",
     "latitude", "longitude", "fee", "outside", "active",
@@ -122,6 +123,8 @@ async def add_template(handle: Handle, id_: str, template: Template) -> int:
         raise refuse(422, "value", "appointments.wrong-weekday")
     if template.until is not None and template.until < template.since:
         raise refuse(422, "value", "appointments.wrong-until")
+    for day in (template.since, *([template.until] if template.until else [])):
+        _check_day(day)
     async with work.connection() as connection, connection.transaction():
         others = (await pool.templates(connection, [id_]))[id_]
         if any(_overlap(template, one) for one in others):
@@ -151,10 +154,22 @@ def _minute(part: Part) -> int:
     return part.begins.hour * 60 + part.begins.minute
 
 
+def _check_day(day: date) -> None:
+    """No schedule is made for days that nobody plans. Raises Problem 422."""
+    if abs(day - _today()) > _FAR:
+        raise refuse(422, "value", "appointments.wrong-day", "day")
+
+
 async def end_template(handle: Handle, id_: str, template: int, last: date, reason: str) -> int:
-    """Let a part of every week end after a day; sittings made beyond it are stopped. How many people were told. Raises Problem 404."""
+    """Let a part of every week end after a day; sittings made beyond it are stopped. How many people were told.
+
+    Raises Problem 404, and 422 for a day that cannot be or without a reason, before anything is changed.
+    """
     work = guarding.own(handle, guarding.MANAGE, "Schedule")
     await guarded(handle, work, id_)
+    _check_day(last)
+    if not reason.strip():
+        raise refuse(422, "required", "appointments.no-reason")
     async with work.connection() as connection:
         before = (await pool.templates(connection, [id_]))[id_]
         of = next((one for one in before if one.id == template), None)
@@ -182,6 +197,7 @@ async def depart(handle: Handle, id_: str, departure: Departure) -> int:
     found = await guarded(handle, work, id_)
     if departure.day < _today():
         raise refuse(422, "value", "appointments.wrong-day")
+    _check_day(departure.day)
     if departure.kind == "extra":
         _check_part(departure.part or Part(_MIDNIGHT, 0, 0))
     elif not departure.reason.strip():

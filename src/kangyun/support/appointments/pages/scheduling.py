@@ -27,13 +27,13 @@ async def adding(request: Request) -> Response:
     return await _add_form(request, Schedule("", "", "outpatient", "03.04", "", ""))
 
 
-async def _add_form(request: Request, wish: Schedule, problem: Problem | None = None) -> Response:
+async def _add_form(request: Request, wish: Schedule, problem: Problem | None = None, fee: str = "") -> Response:
     handle = request.state.handle
     places = await guarding.institutions_of(handle, guarding.own(handle, guarding.MANAGE))
     first = wish.institution or (str(places[0]["id"]) if places else "")
     return web.render(
         request, "appointments/arrange.html", status=problem.status if problem else 200, one=wish, places=places, kinds=kinds(), departments=departments(),
-        examinations=examinations(), doctors=await doctors_at(request, first) if first else [], money=money.plain,
+        examinations=examinations(), doctors=await doctors_at(request, first) if first else [], fee=fee or money.plain(wish.fee),
         refused=told(request, problem) if problem else "", **words())
 
 
@@ -46,7 +46,7 @@ async def add(request: Request) -> Response:
     try:
         made = await schedules.arrange(request.state.handle, replace(wish, fee=_fee(form)))
     except Problem as problem:
-        return await _add_form(request, wish, problem)
+        return await _add_form(request, wish, problem, said(form, "fee"))
     return RedirectResponse(f"{_ADD}/{made.id}", status_code=303)
 
 
@@ -62,7 +62,8 @@ async def shown(request: Request) -> Response:
     return await _page(request)
 
 
-async def _page(request: Request, problem: Problem | None = None, done: int | None = None) -> Response:
+async def _page(request: Request, problem: Problem | None = None, done: int | None = None, form: FormData | None = None) -> Response:
+    """The clinic; `form` is one of its forms that was refused, whose fields keep what was typed."""
     handle = request.state.handle
     one = await schedules.guarded(handle, guarding.own(handle, guarding.MANAGE), request.path_params["id"])
     async with handle.connection() as connection:
@@ -71,7 +72,7 @@ async def _page(request: Request, problem: Problem | None = None, done: int | No
     return web.render(
         request, "appointments/schedule_edit.html", status=problem.status if problem else 200, one=one, kind=kinds()[one.kind], done=done,
         templates=[each for each in templates if each.until is None or each.until >= today()], departures=departures, channels=channels(),
-        money=money.shown, refused=told(request, problem) if problem else "", **words())
+        money=money.shown, typed={name: str(value)[:300] for name, value in form.items()} if form else {}, refused=told(request, problem) if problem else "", **words())
 
 
 async def change(request: Request) -> Response:
@@ -92,7 +93,7 @@ async def change(request: Request) -> Response:
     except Problem as problem:
         if problem.status == 404:
             raise
-        return await _page(request, problem)
+        return await _page(request, problem, form=form)
     return await _page(request, done=done) if done is not None else RedirectResponse(request.url.path, status_code=303)
 
 

@@ -41,7 +41,7 @@ def prescription(form: FormData, drugs: Mapping[str, Drug]) -> Prescription:
     if added:
         lines.append(usual_line(added, lines[-1].days if lines else _usual_days(form), doses))
     dropped = said(form, "drop")
-    if dropped.isdigit() and int(dropped) < len(lines):
+    if dropped.isdecimal() and int(dropped) < len(lines):
         del lines[int(dropped)]
     if said(form, "count"):
         lines = [with_quantity(line, drugs[line.code], doses) if line.code in drugs else line for line in lines]

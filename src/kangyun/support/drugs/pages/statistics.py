@@ -20,6 +20,7 @@ from kangyun.support.drugs.queries.statistics import kinds_found, statistics
 _PATH = "/drugs/statistics"
 _DAYS = 30
 _LONGEST = 366
+_FIRST = date(2000, 1, 1)
 
 
 async def shown(request: Request) -> Response:
@@ -49,7 +50,7 @@ def _days(request: Request) -> tuple[tuple[date, date], errors.Issue | None]:
         days = date.fromisoformat(first), date.fromisoformat(last)
     except ValueError:
         return usual, errors.Issue("value", "drugs.wrong-period")
-    good = days[0] <= days[1] and (days[1] - days[0]).days < _LONGEST
+    good = _FIRST <= days[0] <= days[1] <= today() and (days[1] - days[0]).days < _LONGEST
     return (days, None) if good else (usual, errors.Issue("value", "drugs.wrong-period"))
 
 

@@ -55,6 +55,19 @@ async def test_a_pharmacist_and_a_courier_bring_it_to_the_door_by_pages(city: Ci
         assert "柳河路" not in over
 
 
+async def test_only_what_is_typed_is_dispensed(city: City) -> None:
+    number = await city.chosen(await city.visit())
+    async with city.shop(kind="session") as shop:
+        page = f"/pharmacy/{number}"
+        await act(shop, page, deed="lock", key="l")
+        for typed, words in (("0", "没有填写要发出的数量"), ("", "没有填写要发出的数量"), ("NaN", "“数量”请填写数字"), ("1e9", "“数量”请填写数字"), ("-1", "第 1 行"), ("一盒", "“数量”请填写数字")):
+            answer = await act(shop, page, deed="dispense", key=f"k-{typed}", **{"amount-0": typed})
+            assert (answer.status_code, words in answer.text) == (422, True), typed
+            assert f'value="{typed}"' in answer.text, "what was typed stands there still"
+        assert (await act(shop, page, deed="offer", line="NaN", code="amlodipine")).status_code == 422
+        assert "药房调配中" in (await shop.get(page)).text
+
+
 async def test_another_pharmacy_sees_nothing_and_a_scan_says_so(city: City) -> None:
     visit = await city.visit()
     number = await city.chosen(visit)
@@ -72,7 +85,8 @@ async def test_the_shelf_is_counted_and_says_what_is_wrong(city: City) -> None:
         assert token
         wrong = await shop.post("/pharmacy/stock/count", data={"csrf": token[1], "code": "no-such", "amount": "1"})
         assert (wrong.status_code, "目录里没有这个药品" in wrong.text) == (422, True)
-        assert (await shop.post("/pharmacy/stock/count", data={"csrf": token[1], "code": "amlodipine", "amount": "many"})).status_code == 422
+        many = await shop.post("/pharmacy/stock/count", data={"csrf": token[1], "code": "amlodipine", "amount": "many", "batch": "B1"})
+        assert (many.status_code, "“数量”请填写数字" in many.text, 'value="B1"' in many.text) == (422, True, True)
         good = await shop.post("/pharmacy/stock/count", data={"csrf": token[1], "code": "amlodipine", "amount": "56", "batch": "B2", "expires": "2030-01-31"})
         assert good.status_code == 303
         assert "B2" in (await shop.get("/pharmacy/stock")).text

@@ -22,6 +22,7 @@ from kangyun.support.insurance.queries import by_id, sql
 from kangyun.support.insurance.queries.findings import table
 
 _DAYS = 30
+_FIRST = date(2000, 1, 1)
 
 
 async def clearing(request: Request) -> Response:
@@ -46,9 +47,10 @@ async def _clearing(request: Request, told: str = "", status: int = 200) -> Resp
 async def run(request: Request) -> Response:
     """Compare a day now, ask again about one settlement, or close a difference with a note."""
     form, insurer = await web.posted(request), await whose(request)
-    day, event, id_ = _day(str(form.get("day", ""))), str(form.get("event", "")), str(form.get("settlement", ""))
+    event, id_ = str(form.get("event", "")), str(form.get("settlement", ""))
     services = request.app.state.services
     try:
+        day = _day(str(form.get("day", "")))
         if event == "explain":
             await explain(services, request.state.handle, (insurer, day, id_, str(form.get("kind", ""))), str(form.get("note", "")))
         elif event == "again":
@@ -70,10 +72,14 @@ async def _own(request: Request, insurer: str, id_: str) -> None:
 
 
 def _day(text: str) -> date:
+    """A day that has begun and that an insurer can have settled on. Raises Problem 422."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise refuse(422, "invalid", "insurance.wrong-day") from None
+        raise refuse(422, "invalid", "insurance.wrong-clearing", "day") from None
+    if not _FIRST <= day <= today():
+        raise refuse(422, "invalid", "insurance.wrong-clearing", "day")
+    return day
 
 
 async def statistics(request: Request) -> Response:

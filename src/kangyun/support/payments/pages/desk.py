@@ -24,6 +24,11 @@ _STATES = ("open", "paying", "paid", "refunded", "cancelled", "expired", "outdat
 
 async def desk(request: Request) -> Response:
     """The institution's orders by number or state, and the refunds that wait for a decision."""
+    return await _desk(request)
+
+
+async def _desk(request: Request, problem: Problem | None = None, remark: tuple[str, str] = ("", "")) -> Response:
+    """The desk; `remark` is the refund whose decision was refused, and what was written there."""
     handle = request.state.handle
     institution = _whose(handle)
     state, number = request.query_params.get("state", ""), request.query_params.get("number", "").strip().upper()[:40]
@@ -33,7 +38,7 @@ async def desk(request: Request) -> Response:
         asked = await refunds_asked(connection, institution)
         settled = await settlements(connection, institution) if institution else []
     return web.render(
-        request, "payments/desk.html", found=found, asked=asked, settled=settled[:10], states=_STATES, state=state, number=number, shown=money.shown,
+        request, "payments/desk.html", status=problem.status if problem else 200, refused=_told(request, problem) if problem else "", remark=remark, found=found, asked=asked, settled=settled[:10], states=_STATES, state=state, number=number, shown=money.shown,
         instant=clock.instant)
 
 
@@ -79,8 +84,11 @@ async def refund(request: Request) -> Response:
 async def _refused(request: Request, problem: Problem) -> Response:
     if problem.status == 404:
         raise problem
-    told = " ".join(errors.text(issue, request.state.language) for issue in problem.issues)
-    return await _page(request, told, problem.status)
+    return await _page(request, _told(request, problem), problem.status)
+
+
+def _told(request: Request, problem: Problem) -> str:
+    return " ".join(errors.text(issue, request.state.language) for issue in problem.issues)
 
 
 async def cancel(request: Request) -> Response:
@@ -96,9 +104,14 @@ async def cancel(request: Request) -> Response:
 async def judge(request: Request) -> Response:
     """Grant or decline what a resident has asked for."""
     form = await web.posted(request)
-    grant = form.get("verdict") == "grant"
+    refund_id, reason = request.path_params["refund"], str(form.get("reason", ""))
     await case(request.state.handle, str(form.get("order", "")), "clerk")
-    await actions.judge(request.state.handle, request.path_params["refund"], grant=grant, reason=str(form.get("reason", "")))
+    try:
+        await actions.judge(request.state.handle, refund_id, grant=form.get("verdict") == "grant", reason=reason)
+    except Problem as problem:
+        if problem.status == 404:
+            raise
+        return await _desk(request, problem, (refund_id, reason[:200]))
     return RedirectResponse(HOME, 303)
 
 

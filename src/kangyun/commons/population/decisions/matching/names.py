@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from kangyun.base import rules
@@ -154,8 +154,9 @@ def _sounds(name: str, parts: tuple[str, ...]) -> tuple[str, ...]:
     if len(parts) != len(name):
         return ("".join(parts),)
     readings = [dict.fromkeys((part, *_polyphones().get(char, ()))) for char, part in zip(name, parts, strict=True)]
-    whole = dict.fromkeys("".join(choice) for choice in product(*readings))
-    return tuple(list(whole)[:_READINGS])
+    # A few are taken and never all of them made: of many such characters in a row there are more than any memory holds.
+    whole = dict.fromkeys("".join(choice) for choice in islice(product(*readings), _READINGS))
+    return tuple(whole)
 
 
 def _latin(text: str) -> Spelling:
