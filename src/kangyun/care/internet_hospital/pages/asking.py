@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from kangyun.base import lifecycles, money, web
-from kangyun.base.errors import Problem
+from kangyun.base.errors import Issue, Problem
 from kangyun.base.web import questionnaire
 from kangyun.care.internet_hospital.actions import asking, attending, feedback, talking
 from kangyun.care.internet_hospital.decisions import admission, papers, triage
@@ -101,8 +101,9 @@ async def ask(request: Request) -> Response:
     found = await places.clinic_of(handle, request.path_params["id"])
     filled, shots = _filled(form), await shown.files(form, "proof")
     reading = questionnaire.read(questionnaire.load(triage.questionnaire(found.triage)), filled.values)
-    if reading.errors:
-        return await _wish(request, found, filled, reading=reading)
+    missing = _missing(filled)
+    if reading.errors or missing:
+        return await _wish(request, found, filled, Problem(422, *missing) if missing else None, reading)
     said = asking.Wish(
         found.id, filled.kind, filled.complaint, filled.consent, reading.response, filled.doctor, filled.guardian,
         shots, filled.key)
@@ -116,6 +117,13 @@ async def ask(request: Request) -> Response:
                 urgent=any(one.key.endswith("red-flag") for one in problem.issues))
         return await _wish(request, found, filled, problem)
     return RedirectResponse(f"/consult/visits/{of.id}", 303)
+
+
+def _missing(filled: _Filled) -> list[Issue]:
+    """What is told together with the questions that were left out, so that nobody sends the form three times."""
+    most = {"most": str(papers.limit("characters"))}
+    without = [] if filled.complaint.strip() else [Issue("required", "internet_hospital.no-complaint", most, "complaint")]
+    return without if filled.consent else [*without, Issue("required", "internet_hospital.no-agreement", {}, "consent")]
 
 
 def _filled(form: FormData) -> _Filled:

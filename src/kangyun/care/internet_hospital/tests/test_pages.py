@@ -36,6 +36,10 @@ async def test_a_resident_and_a_doctor_walk_through_a_consultation(scene: Scene)
         unsent = await send(resident.page, form, form, kind="text", complaint="续方", key="1", **said)
         assert unsent.status_code == 422
         assert "agree" in unsent.text
+        empty = await send(resident.page, form, form, kind="text", complaint="", key="1")
+        assert empty.status_code == 422
+        for words in ("Please answer this question", "Say what troubles you", "Please tick that you have read this"):
+            assert words in empty.text, "everything that is missing is told at once"
         danger = await send(resident.page, form, form, kind="text", complaint="续方", key="1", consent="yes", **said | {names["chest-pain"]: "true"})
         assert danger.status_code == 409
         assert "120" in danger.text
@@ -70,15 +74,26 @@ async def test_a_resident_and_a_doctor_walk_through_a_consultation(scene: Scene)
         assert 'value="I10 高血压"' in added.text
         lacking = await send(doctor.page, desk, f"{desk}/record", event="sign", diagnosis="I10 高血压", **sections | {"section-plan": ""})
         assert lacking.status_code == 422
+        first = await send(doctor.page, desk, f"{desk}/record", first="yes", find="I10", diagnosis="E11.9 2型糖尿病", **sections)
+        assert ('value="I10 ' in first.text, 'value="E11.9 ' in first.text) == (True, True), "Enter in the search adds, and takes nothing away"
+        for early, words in (("finish", "Write and sign the medical record"), ("offline", "Choose why the patient goes off line")):
+            kept = await send(doctor.page, desk, f"{desk}/{early}", diagnosis="I10 高血压", reason="other", words="", **sections)
+            assert words in kept.text
+            assert sections["section-plan"].split("<")[0] in kept.text, "what is written and not kept yet is still there"
         signed = await send(doctor.page, desk, f"{desk}/record", event="sign", diagnosis="I10 高血压", **sections)
         assert signed.status_code == 303, signed.text
         ordered = await send(doctor.page, desk, f"{desk}/orders", code="ecg", words="复查", on="")
         assert ordered.status_code == 303, ordered.text
-        assert (await send(doctor.page, desk, f"{desk}/orders", code="follow-up", words="", on="")).status_code == 422
+        refused = await send(doctor.page, desk, f"{desk}/orders", code="follow-up", words="四周后", on="2020-01-01")
+        assert (refused.status_code, 'value="四周后"' in refused.text, 'value="2020-01-01"' in refused.text) == (422, True, True)
         assert (await send(doctor.page, desk, f"{desk}/finish")).status_code == 303
         after = (await resident.page.get(visit)).text
         assert "低盐饮食；胸痛 &lt;20 分钟" in after
         assert "Electrocardiogram" in after
+        bad = await send(resident.page, visit, f"{visit}/rate", doctor="9", service="2", words="慢")
+        assert (bad.status_code, "Give 1 to 5 stars" in bad.text, ">慢</textarea>" in bad.text) == (422, True, True)
+        bad = await send(resident.page, visit, f"{visit}/complain", topic="price", words="")
+        assert (bad.status_code, "say what happened" in bad.text, 'value="price" selected' in bad.text) == (422, True, True)
         assert (await send(resident.page, visit, f"{visit}/rate", doctor="5", service="5", words="谢谢")).status_code == 303
         assert (await send(resident.page, visit, f"{visit}/complain", topic="waiting", words="等了很久")).status_code == 303
         assert "等了很久" in (await resident.page.get(visit)).text

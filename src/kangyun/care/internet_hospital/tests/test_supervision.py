@@ -108,6 +108,8 @@ async def test_the_supervisor_follows_a_consultation_from_beginning_to_end(scene
         assert "周秀兰" not in json.dumps(told["patient"], ensure_ascii=False)
         assert next(one for one in told["staff"] if one["id"] == doctor.actor.practitioner)["certificate"]
         assert [one["licence"] for one in told["institution"]] == ["PDY990100001"]
+        for day in ("0001-01-01", "9999-12-31"):
+            assert (await bureau.page.get("/consult/supervision", params={"to": day})).status_code == 422
         page = (await bureau.page.get("/consult/supervision")).text
         assert f'<span class="consult-number">{len(told["session"])}</span>' in page
         trace = await bureau.page.get(f"/consult/supervision/sessions/{id_}")

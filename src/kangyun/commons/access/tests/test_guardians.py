@@ -104,6 +104,7 @@ async def test_a_wrong_name_and_an_unknown_number_look_the_same(platform: Servic
         unknown = await bind(at, ("王小明", "990101193909220277", ""))
         assert wrong.status_code == unknown.status_code == 422
         assert said(wrong) == said(unknown) != ""
+        assert ('value="王小明"' in wrong.text, f'value="{GRANDMA[1]}"' in wrong.text) == (True, True), "one wrong digit is mended, not all typed anew"
 
 
 async def test_wrong_tries_are_limited_for_the_account_and_for_the_number(platform: Services, simulator: Simulator, people: dict[str, str]) -> None:
@@ -134,7 +135,8 @@ async def test_a_mother_acts_for_her_child_after_the_papers_were_seen(platform: 
         await enter(mother, simulator, "12900000107")
         assert (await bind(mother, MOTHER)).status_code == 303
         asked = {"name": CHILD[0], "number": CHILD[1], "proof": "B330000001"}
-        assert (await mother.post("/account", "/account/wards", document="authorisation", **asked)).status_code == 422
+        refused = await mother.post("/account", "/account/wards", document="authorisation", **asked)
+        assert (refused.status_code, all(f'value="{one}"' in refused.text for one in asked.values()), 'value="authorisation" selected' in refused.text) == (422, True, True)
         assert (await mother.post("/account", "/account/wards", document="birth_certificate", **asked)).status_code == 303
         page = await mother.get("/account")
         number = "".join(re.findall(r'class="identifier">(\d{4}) (\d{4})<', page.text)[0])

@@ -46,13 +46,17 @@ class Sender:
         return f"{SENDER_SYSTEM}:{quote(self.key, safe='')}"
 
 
+_LONGEST_NAME = 200
+
+
 @lru_cache(maxsize=1024)
 def sender_of(key: str) -> Sender:
     """The sender of a name from MSH-4; one without a file of its own gets the defaults."""
     name = f"senders/{file_name(key)}.yaml"
     default = rules.load(_PACKAGE, "senders/default.yaml")
     try:
-        own = rules.load(_PACKAGE, name)
+        # No disk keeps a file of a longer name, and asking for it is an error.
+        own = rules.load(_PACKAGE, name) if len(name.encode()) < _LONGEST_NAME else default
     except rules.RuleError:
         own = default
     page = _from_pages.get(key, {})

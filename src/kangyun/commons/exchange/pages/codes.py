@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from kangyun.commons.exchange.queries import codes
 from kangyun.commons.exchange.queries.codes import Filter, UnknownCode
 
 _PAGE = "/exchange/codes"
+_KEY = re.compile(r"-?\d{1,20}", re.ASCII)
 _READ, _WRITE = "exchange.read", "exchange.codes"
 _STATES = ("open", "mapped", "rejected")
 
@@ -120,7 +122,7 @@ async def _found(request: Request, given: dict[str, str]) -> UnknownCode:
     key = given.get("sender_key", "")
     async with request.app.state.services.database.connection() as connection:
         found = await codes.one(
-            connection, int(key) if key.lstrip("-").isdecimal() and len(key) < 21 else 0,
+            connection, int(key) if _KEY.fullmatch(key) and -(2**63) <= int(key) < 2**63 else 0,
             given.get("system", ""), given.get("code", ""), given.get("role", ""),
         )
     if found is None:

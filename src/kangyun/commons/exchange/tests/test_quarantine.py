@@ -241,6 +241,8 @@ async def test_a_steward_edits_and_replays_on_the_pages(api: httpx.AsyncClient, 
     import html
 
     plain = html.unescape(text[1])
+    silent = await api.post(f"/exchange/messages/{number}/dismiss", data={"csrf": token[1], "said": " "}, headers={"accept": "text/html"})
+    assert (silent.status_code, "message-" in silent.text or "dismiss" in silent.text, "error-page" in silent.text) == (422, True, False)
     same = await api.post(f"/exchange/messages/{number}/edit", data={"csrf": token[1], "text": plain})
     assert same.status_code == 422
     mended = await api.post(

@@ -160,6 +160,10 @@ async def test_the_pages_of_a_sender_and_of_quality(api: httpx.AsyncClient, serv
     assert "100.0 %" in one.text
     assert (await api.get("/exchange/senders/one?name=")).status_code == 404
     assert (await api.get("/exchange/senders/one?name=YZTCM")).status_code == 200
+    for page in (f"/exchange/quarantine?sender={'9' * 5000}", f"/exchange/messages?sender={'9' * 5000}"):
+        assert (await api.get(page)).status_code == 200, "a name that no disk would keep is no error"
+    for key in ("9" * 20, "²", "-"):
+        assert (await api.get("/exchange/codes/one", params={"sender_key": key})).status_code == 404
     report = await api.get("/exchange/quality?lang=zh")
     assert "完整性" in report.text
     csv = await api.get("/exchange/quality/report.csv?lang=en")

@@ -35,7 +35,11 @@ async def me(cards: Cards) -> str:
         "resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "subject": {"reference": f"Patient/{id_}"},
         "period": {"start": "2026-03-05T09:00:00+08:00"}, "reasonCode": [{"text": "感冒"}], "serviceProvider": {"display": "云州市中医医院"},
     }
-    await cards.handle.commit([Write("create", "Encounter", visit)])
+    pressure = {
+        "resourceType": "Observation", "status": "final", "code": {"text": "收缩压"}, "subject": {"reference": f"Patient/{id_}"},
+        "effectiveDateTime": "2024-03-05", "valueQuantity": {"value": 152, "unit": "mm[Hg]"},
+    }
+    await cards.handle.commit([Write("create", "Encounter", visit), Write("create", "Observation", pressure)])
     return id_
 
 
@@ -121,6 +125,9 @@ async def test_the_record_lists_what_happened(phone: httpx.AsyncClient):
     page = (await phone.get("/resident/record", headers=HTML)).text
     assert "感冒" in page
     assert "云州市中医医院" in page
+    assert "mmHg" in page
+    assert "mm[Hg]" not in page
+    assert "2024年3月5日" in page, "a result may be years old"
 
 
 async def test_the_offline_page_knows_nobody(phone: httpx.AsyncClient):

@@ -85,10 +85,21 @@ async def test_a_scheduler_lays_out_a_week_and_stops_a_day(world: World) -> None
     async with staff(world, "institution_admin") as desk:
         made = await post(desk, "/appointments/calendar/clinic", institution=HOSPITAL, kind="outpatient", department="03.07", title="糖尿病门诊", practitioner=DOCTOR, fee="15")
         assert made.status_code == 303, made.text
+        wrong = await post(desk, "/appointments/calendar/clinic", institution=HOSPITAL, kind="outpatient", department="03.07", title="门诊", fee="十五元")
+        assert (wrong.status_code, 'value="十五元"' in wrong.text) == (422, True)
         home = made.headers["location"]
         added = await post(desk, home, event="template", weekday=str(day.isoweekday()), begins="14:00", minutes="10", numbers="6", **{"quota-on_site": "2"})
         assert added.status_code == 303, added.text
-        assert "重叠" in (await post(desk, home, event="template", weekday=str(day.isoweekday()), begins="14:30", minutes="10", numbers="6")).text
+        over = (await post(desk, home, event="template", weekday=str(day.isoweekday()), begins="14:30", minutes="15", numbers="7", **{"quota-web": "3"})).text
+        assert "重叠" in over
+        for kept in ('name="begins" type="time" value="14:30"', 'value="15"', 'value="7"', 'name="quota-web" type="number" min="0" max="500" value="3"', f'value="{day.isoweekday()}" selected'):
+            assert kept in over, "what was typed stands there still"
+        template = re.search(r'name="template" value="(\d+)"', over)
+        assert template
+        for last, reason in (("9999-12-31", "退休"), ("0001-01-01", "退休"), (day.isoformat(), " ")):
+            assert (await post(desk, home, event="end", template=template[1], last=last, reason=reason)).status_code == 422
+        assert 'name="template"' in (await desk.get(home)).text, "what was refused has ended nothing"
+        assert (await post(desk, home, event="closed", day="9999-12-31", reason="假")).status_code == 422
         assert (await post(desk, home, event="template", weekday="1", begins="14:30", minutes="10", numbers="6", **{"quota-web": "9"})).status_code == 422
         week = (await desk.get(f"/appointments/calendar?week={day}")).text
         assert "14:00–15:00" in week

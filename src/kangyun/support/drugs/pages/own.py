@@ -73,8 +73,8 @@ async def _offers(own: Handle, one: Held) -> list[tuple[str, str]]:
     return [(drugs[entry.code].packed, drugs[entry.other].packed) for entry in waiting if {entry.code, entry.other} <= drugs.keys()]
 
 
-async def ways(request: Request, *, told: str = "", status: int = 200) -> Response:
-    """Show the ways, the pharmacies near home that have everything first, and the form of a courier."""
+async def ways(request: Request, *, told: str = "", status: int = 200, typed: Choice | None = None) -> Response:
+    """Show the ways, the pharmacies near home that have everything first, and the form of a courier with what is known already."""
     handle, number = request.state.handle, request.path_params["number"]
     one, own = await circulation.of_ones_own(handle, number), _own(request)
     async with own.connection() as connection:
@@ -84,7 +84,19 @@ async def ways(request: Request, *, told: str = "", status: int = 200) -> Respon
     names = await people.called(own, "Organization", [one.institution])
     return web.render(
         request, "drugs/own_ways.html", status=status, one=one, near=near[:_NEAREST], couriers=couriers, hospital=names.get(one.institution, ""), told=told,
-        who=await people.resident(handle, one.patient), address=circulation.address_of(one))
+        recipient=_typed(typed) if typed else await _known(handle) | circulation.address_of(one))
+
+
+def _typed(wish: Choice) -> dict[str, str]:
+    return {"name": wish.name, "phone": wish.phone, "address": wish.address, "pharmacy": wish.pharmacy, "courier": wish.courier}
+
+
+async def _known(handle: Handle) -> dict[str, str]:
+    """Name, telephone and address as they stand in one's own record: nobody types twice what is known."""
+    person = await handle.read("Person", handle.actor.person) or {} if handle.actor.person else {}
+    phone = next((str(one.get("value", "")) for one in person.get("telecom", ()) if one.get("system") == "phone"), "")
+    address = next((str(one["text"]) for one in person.get("address", ()) if one.get("text")), "")
+    return {"name": population.legal_name(person) if person else "", "phone": phone, "address": address}
 
 
 async def choose(request: Request) -> Response:
@@ -96,7 +108,7 @@ async def choose(request: Request) -> Response:
     except Problem as problem:
         if problem.status == 404:
             raise
-        return await ways(request, told=_words(request, problem), status=problem.status)
+        return await ways(request, told=_words(request, problem), status=problem.status, typed=wish)
     return RedirectResponse(f"{_PATH}/{number}", status_code=303)
 
 

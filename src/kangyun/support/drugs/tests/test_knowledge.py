@@ -240,8 +240,9 @@ async def test_statistics_count_what_was_reviewed(city: City) -> None:
         assert page.status_code == 200
         assert "100.0 %" in page.text, "all of this hospital's prescriptions were judged"
         assert "王建国" in page.text
-        wrong = await client.get("/drugs/statistics?from=2026-01-01&to=moon")
-        assert wrong.status_code == 200
-        assert "日期不对" in wrong.text
+        for days in ("from=2026-01-01&to=moon", "from=0001-01-01&to=0001-01-01", "from=9999-12-31&to=9999-12-31"):
+            wrong = await client.get(f"/drugs/statistics?{days}")
+            assert wrong.status_code == 200
+            assert "日期不对" in wrong.text
     async with city.pharmacist(PHARMACIST, OTHER_HOSPITAL, kind="session") as other:
         assert "王建国" not in (await other.get("/drugs/statistics")).text

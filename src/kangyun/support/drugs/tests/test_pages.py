@@ -96,6 +96,8 @@ async def test_a_doctor_signs_a_pharmacist_passes_a_resident_chooses_on_pages(ci
         assert "药品齐全" in ways.text
         refused = await post(resident, f"/resident/prescriptions/{number}/ways", f"/resident/prescriptions/{number}/choose", way="courier", pharmacy="d-pharmacy", courier="d-courier", name="周秀兰", phone="139", address="")
         assert (refused.status_code, "请填写收件地址" in refused.text) == (422, True)
+        assert 'value="139"' in refused.text, "what was typed stands there still"
+        assert 'value="周秀兰"' in ways.text, "the record knows the name, so nobody types it"
         done = await post(resident, f"/resident/prescriptions/{number}/ways", f"/resident/prescriptions/{number}/choose", way="retail", pharmacy="d-pharmacy")
         assert done.status_code == 303
         assert "等待药房接单" in (await resident.get(f"/resident/prescriptions/{number}")).text

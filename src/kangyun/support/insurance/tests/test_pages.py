@@ -135,7 +135,9 @@ async def test_the_clearing_shows_what_differs_until_it_is_mended(region: Region
         again = {"event": "again", "day": DAY.isoformat(), "settlement": made.id, "kind": "amount"}
         assert (await post(auditor, page, again)).status_code == 303
         assert "mended" in (await auditor.get(page)).text
-        assert (await post(auditor, page, {"event": "clear", "day": "never"})).status_code == 422
+        for never in ("never", "9999-12-31", "0001-01-01", ""):
+            wrong = await post(auditor, page, {"event": "clear", "day": never})
+            assert (wrong.status_code, "today or one before it" in wrong.text, "error-page" in wrong.text) == (422, True, False)
 
 
 async def test_whoever_says_nothing_has_agreed_and_an_insurer_decides_its_own_only(region: Region) -> None:
