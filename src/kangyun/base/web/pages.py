@@ -90,12 +90,12 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/fhir")
 
 
-def error_page(request: Request, status: int, *, number: str | None = None, detail: str | None = None) -> Response:
+def error_page(request: Request, status: int, *, kind: str = "", number: str | None = None, detail: str | None = None) -> Response:
     """Show what happened, what to do, and a ``number`` to quote; ``detail`` is already in the person's language.
 
     Whoever has sent a form is led back to it: there is nothing to be had at its address, and what was typed still stands there.
     """
-    kind = str(status) if status in _DESIGNED else "500" if status >= 500 else "400"
+    kind = kind or (str(status) if status in _DESIGNED else "500" if status >= 500 else "400")
     # A part of a page that cannot be had is told in a word beside the page, instead of a whole page in its place.
     block = "words" if "hx-request" in request.headers else None
     response = render(
@@ -113,7 +113,8 @@ async def on_problem(request: Request, problem: Exception) -> Response:
     """Show an expected refusal as a page."""
     refused = problem if isinstance(problem, errors.Problem) else errors.Problem(500)
     detail = " ".join(errors.text(issue, request.state.language) for issue in refused.issues)
-    response = error_page(request, refused.status, detail=detail or None)
+    kind = "form" if any(issue.key == "web.form-expired" for issue in refused.issues) else ""
+    response = error_page(request, refused.status, kind=kind, detail=detail or None)
     response.headers.update(refused.headers)
     return response
 

@@ -49,7 +49,7 @@
     });
     const closer = event.target.closest("[data-dismiss]");
     if (closer) closer.closest(".toast-item")?.remove();
-    // The form as it was left: its address alone would show it empty.
+    // To the form and what was typed there: its address alone would show it empty.
     if (event.target.closest("[data-back]") && history.length > 1) {
       event.preventDefault();
       history.back();
@@ -82,6 +82,39 @@
     });
   });
   document.addEventListener("htmx:after:swap", () => document.querySelector("[data-expired]")?.setAttribute("hidden", ""));
+
+  // What is typed into a form is kept by this tab until the next page; when that one refuses it, going back fills the form again,
+  // since browsers forget what stood on pages that must not be stored. Passwords and files are never kept.
+  const kept = "kangyun-typed";
+  const typed = (form) => [...form.elements].filter((one) => one.name && !["hidden", "password", "file", "submit", "button", "fieldset"].includes(one.type));
+  const ticked = (one) => ["checkbox", "radio"].includes(one.type);
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+    const values = typed(form).map((one) => [one.name, ticked(one) ? one.checked : one.value]);
+    sessionStorage.setItem(kept, JSON.stringify({ page: location.pathname, action: form.getAttribute("action"), values }));
+  });
+
+  function fill({ action, values }) {
+    const form = [...document.forms].find((one) => one.getAttribute("action") === action);
+    if (!form) return;
+    form.closest("details")?.setAttribute("open", "");
+    typed(form).forEach((one, place) => {
+      const [name, value] = values[place] ?? [];
+      if (name !== one.name) return;
+      if (ticked(one)) one.checked = value;
+      else one.value = value;
+    });
+  }
+
+  if (!document.querySelector("[data-back]")) {
+    const last = sessionStorage.getItem(kept);
+    sessionStorage.removeItem(kept);
+    const [here] = performance.getEntriesByType("navigation");
+    const found = last && here?.type === "back_forward" ? JSON.parse(last) : null;
+    if (found?.page === location.pathname) fill(found);
+  }
 
   // An answer to a posted search becomes an ordinary entry of the history: going back or reloading posts nothing again.
   if (document.querySelector("[data-posted]")) history.replaceState(null, "", location.pathname);

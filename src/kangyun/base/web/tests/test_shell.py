@@ -147,6 +147,10 @@ async def test_whoever_sent_a_form_is_led_back_to_what_was_typed() -> None:
         assert refused.status_code == 403
         assert re.search(r'<a [^>]*href="/save" data-back>.*返回修改', refused.text)
         assert "再试一次" not in refused.text, "there is nothing to be had at the address of a form"
+        assert "页面已过期" in refused.text
+        part = await client.post("/save", data={"word": "a"}, headers={"hx-request": "true"})
+        assert (part.status_code, part.headers["x-problem"]) == (403, "form")
+        assert part.text.startswith("页面停留太久"), "a part of a page gets words, and no whole page in its place"
 
 
 async def test_the_start_page_leads_to_every_place_of_the_menu() -> None:

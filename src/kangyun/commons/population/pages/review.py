@@ -51,7 +51,7 @@ async def pair(request: Request) -> Response:
     return web.render(
         request, "population/review_pair.html", pair=found, sides=sides, rows=rows(patients[0], patients[1], found.evidence),
         thresholds=weights().thresholds, most=weights().most, told=request.query_params.get("told", ""),
-        undo=request.query_params.get("undo", ""),
+        undo=request.query_params.get("undo", ""), may_read=handle.may("clinician.read"),
     )
 
 

@@ -69,7 +69,7 @@ async def _sitting(request: Request, problem: Problem | None = None, done: int |
         waiting = len(await bookings.waiting(connection, one.id))
     return web.render(
         request, "appointments/sitting.html", status=problem.status if problem else 200, sitting=one, one=schedule, numbers=numbers, held=held,
-        waiting=waiting, channels=channels(), refused=told(request, problem) if problem else "", done=done, over=one.ends <= clock.now(),
+        waiting=waiting, channels=channels(), refused=told(request, problem) if problem else "", done=done, over=one.ends <= clock.now(), may_call=handle.may("appointments.receive"),
         doctors=await doctors_at(request, schedule.institution), **words())
 
 
