@@ -46,6 +46,8 @@ def running(settings: Settings, *, usual_ports: bool = False) -> Generator[Aroun
     phones = sms_simulator.Simulator(sms_key.read_bytes())
     insurer = insurer_simulator.Simulator(open_keys(settings).public(KEY)[0])
     with ExitStack() as stack:
+        insurer_simulator.bring(insurer, books := folder / "insurer-books.json")
+        stack.callback(insurer_simulator.keep, insurer, books)
         phones_url = stack.enter_context(sms_simulator.listening(phones, free("127.0.0.1", _PHONES) if usual_ports else 0))
         channels = stack.enter_context(simulated.running(folder / "channels", port=free("127.0.0.1", _BANK) if usual_ports else 0))
         insurer_url = stack.enter_context(insurer_simulator.listening(insurer, free("127.0.0.1", _INSURER) if usual_ports else 0))

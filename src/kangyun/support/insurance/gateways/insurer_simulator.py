@@ -15,8 +15,9 @@ import secrets
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -255,6 +256,31 @@ def made_up(number: str) -> Insured:
     person = ("retired" if age >= 60 else "active") if employee else ("child" if age < 18 else "adult")
     insured = Insured(f"P{digest.hex()[:16]}", "", home_area(), "employee" if employee else "resident", person)
     return replace(insured, aid="low_income" if digest[1] % 20 == 0 else "none", chronic=("I10", "E11") if age >= 60 else ())
+
+
+def keep(simulator: Simulator, path: Path) -> None:
+    """Write its books to a file: an insurer forgets nobody only because a demonstration is started again."""
+    told = {
+        "members": [asdict(one) for one in simulator.members.values()], "undone": sorted(simulator.undone),
+        "used": [[member, year, list(so_far)] for (member, year), so_far in simulator.used.items()],
+        "books": [{**asdict(one), "change": list(one.change)} for one in simulator.books.values()],
+    }
+    path.write_bytes(orjson.dumps(told))
+
+
+def bring(simulator: Simulator, path: Path) -> None:
+    """Take over the books of an earlier demonstration, where there are any."""
+    if not path.exists():
+        return
+    told: dict[str, Any] = orjson.loads(path.read_bytes())
+    for one in told["members"]:
+        one["chronic"] = tuple(one["chronic"])
+        simulator.members[one["member"]] = Insured(**one)
+    for one in told["books"]:
+        one["change"] = SoFar._make(one["change"])
+        simulator.books[one["message"]] = Entry(**one)
+    simulator.used |= {(member, year): SoFar._make(so_far) for member, year, so_far in told["used"]}
+    simulator.undone |= set(told["undone"])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from kangyun.base.errors import Problem
 from kangyun.support import insurance
 from kangyun.support.insurance.actions.clearing import clear
 from kangyun.support.insurance.actions.sending import send
+from kangyun.support.insurance.gateways.insurer_simulator import Simulator, bring, keep
 from kangyun.support.insurance.model import SoFar
 from kangyun.support.insurance.queries import by_id, insured_of_patient, used
 from kangyun.support.insurance.tests.region import DAY, TABLETS, VISIT, Region, build, region_of
@@ -72,6 +74,17 @@ async def test_one_figure_is_shown_and_settled_and_confirmed(region: Region) -> 
     assert benefit
     assert next(str(one["amount"]["value"]) for one in benefit["total"] if one["category"]["coding"][0]["code"] == "fund") == "134.98"
     assert region.simulator.books[made.id].figures["fund"] == 13498
+
+
+async def test_an_insurer_that_is_started_again_knows_its_members_and_its_books(region: Region, tmp_path: Path) -> None:
+    made = await insurance.settle(region.platform, region.bill(VISIT), key="books/1")
+    await send(region.services, {"id": made.id})
+    keep(region.simulator, tmp_path / "books.json")
+    again = Simulator(region.simulator.ours)
+    bring(again, tmp_path / "books.json")
+    assert again.books == region.simulator.books != {}
+    assert (again.members, again.used, again.undone) == (region.simulator.members, region.simulator.used, region.simulator.undone)
+    bring(again, tmp_path / "none.json")
 
 
 async def test_the_same_key_is_the_same_settlement_also_at_the_same_moment(region: Region) -> None:
