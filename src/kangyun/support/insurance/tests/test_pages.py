@@ -63,7 +63,7 @@ async def test_a_resident_sees_what_each_part_is_and_why(region: Region) -> None
     assert person
     async with logged_in(region, "resident", person=person["id"]) as client:
         home = (await client.get("/resident/insurance")).text
-        assert "Employees’ insurance · retired" in home
+        assert "Employees&#39; insurance · retired" in home
         assert "¥134.98 / ¥10,000.00" in home, "the year's use of the chronic scheme"
         one = (await client.get(f"/resident/insurance/{id_}")).text
         assert "¥134.98" in one
