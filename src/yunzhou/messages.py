@@ -13,8 +13,9 @@ Fact = dict[str, object]
 class Message:
     """A message. `id` is the control id (HL7) or the bundle's own name; `body` the bytes as they travel.
 
-    `expected` is stored, or refused for messages that are wrong on purpose, with the `reason`. A message may not be sent
-    before the earlier messages of its `household` were answered. `results` makes the facts of its results when they are wanted.
+    `expected` is stored, or refused for messages that are wrong on purpose, with the `reason`; either for rows of spreadsheets
+    that leave it open whom they mean. A message may not be sent before the earlier messages of its `household` were answered.
+    `results` makes the facts of its results when they are wanted.
     """
 
     id: str

@@ -25,6 +25,7 @@ _FIRST_SERIAL = date(1900, 3, 1)
 _WIDE = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 MARRIAGES = {"married": ("已婚", "20"), "single": ("未婚", "10"), "widowed": ("丧偶", "30")}
 WIDE_SHARE = 0.1
+NAME_ONLY = "the row has a name and no number; who knows the clinic's residents may know whom it means"
 
 
 class Layout(Struct, frozen=True):
@@ -52,7 +53,7 @@ class Sheets(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A finished spreadsheet with the messages of its rows; those that cannot be taken are expected to be refused."""
+    """A finished spreadsheet with the messages of its rows; what is expected of them stands in these."""
 
     name: str
     body: bytes
@@ -90,11 +91,11 @@ def sheet(house: Institution, kind: str, messages: list[Message], part: str) -> 
     for number, message in enumerate(messages, 1):
         row = {**msgspec.json.decode(message.body, type=Row), "no": str(number)}
         cells: Cells = [cell(field, row, form, rng) for field in columns.values()]
-        reason = "" if _identified(form, kind, row) else "the row says nothing that would tell who it is"
+        expected, reason = ("stored", "") if _identified(form, kind, row) else ("either", NAME_ONLY)
         if form.shifted and rng.random() < form.shifted:
             cells.insert(1, "")
-            reason = "the cells of the row have slipped to the right"
-        told.append(replace(message, expected="refused", reason=reason) if reason else message)
+            expected, reason = "refused", "the cells of the row have slipped to the right"
+        told.append(replace(message, expected=expected, reason=reason))
         lines.append(cells)
     if form.total:
         lines.append(["合计", str(len(messages))])
@@ -103,7 +104,7 @@ def sheet(house: Institution, kind: str, messages: list[Message], part: str) -> 
 
 
 def _identified(form: Layout, kind: str, row: Row) -> bool:
-    """Tell whether anything in a row says who it is: a name with a birth date, or a number."""
+    """Tell whether a row by itself says who it is: by a name with a birth date, or a number."""
     fields = form.columns[kind].values()
     return "record" in fields or "birth" in fields or ("id" in fields and bool(row.get("id")))
 

@@ -26,7 +26,8 @@ from kangyun.base.errors import Issue
 from kangyun.base.settings import Settings
 from kangyun.commons.exchange.actions import row_order
 from kangyun.commons.exchange.actions.coding import coder_of
-from kangyun.commons.exchange.actions.table_files import Slice, TableFile, kept, whole
+from kangyun.commons.exchange.actions.recognising import recognise
+from kangyun.commons.exchange.actions.table_files import SLICE, Slice, TableFile, kept, whole
 from kangyun.commons.exchange.actions.tables import ensure_organization, store_rows
 from kangyun.commons.exchange.decisions.tables import Bad, Good, naming
 from kangyun.commons.exchange.model import SENDER_SYSTEM, Fault, Reason
@@ -58,7 +59,9 @@ def run_sheets(settings: Settings, folder: Path, processes: int) -> int:
     """Load the spreadsheets of a folder; returns 1 when rows or files wait in quarantine."""
     if not folder.is_dir():
         raise OSError(f"{folder}: no such folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in naming.SUFFIXES and not path.name.startswith((".", "~")))
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in naming.SUFFIXES and not path.name.startswith((".", "~"))]
+    # Registers first: later sheets may name their residents without a number.
+    files = sorted(found, key=lambda path: (naming.turn_of(path.name), path))
     return asyncio.run(_sheets(settings, files, processes))
 
 
@@ -141,7 +144,9 @@ async def take_file(services: Services, path: Path) -> Report:
     except Fault as fault:
         await file.settle(file.refused(fault))
         return Report(files=1, refused=1)
-    stored = [await _Sheet(services, file, number).take() for number in range(len(file.tables))]
+    stored = [0] * len(file.tables)
+    for number in sorted(range(len(file.tables)), key=lambda one: file.tables[one].header.kind.turn):
+        stored[number] = await _Sheet(services, file, number).take()
     await coder_of(services.database).flush()
     outcome = await file.finish(stored)
     held = int(outcome.reason.params.get("held", "0")) if outcome.reason else 0
@@ -172,7 +177,20 @@ class _Sheet:
         stored = sum(done.values())
         for part in self._file.slices(self._number, list(done)):
             stored += await self._store(part)
+        unnumbered = self._file.tables[self._number].unnumbered
+        for start in range(0, len(unnumbered), SLICE):
+            stored += await self._store_unnumbered(unnumbered[start : start + SLICE])
         return stored
+
+    async def _store_unnumbered(self, numbers: Sequence[int]) -> int:
+        """Store the rows whose resident is recognised; they are tried in every load, since somebody may be registered meanwhile."""
+        table = self._file.tables[self._number]
+        known, unknown = await recognise(self._handle, table, numbers)
+        part = Slice(table, 0, known, unknown)
+        part.bad += await store_rows(self._handle, await self._store_together(part), self._file.sender)
+        async with self._services.database.connection() as connection, connection.transaction():
+            await self._file.hold_again(connection, part, numbers)
+        return len(numbers) - len(part.bad)
 
     async def _store(self, part: Slice) -> int:
         alone = await self._store_together(part)

@@ -135,6 +135,16 @@ def test_every_spreadsheet_can_be_read_and_has_its_columns(written: Path) -> Non
     assert set(formats) == {"csv", "tsv", "xlsx"}
 
 
+def test_a_row_with_a_name_alone_may_be_stored_or_held() -> None:
+    clinics = City(1, 400, CITY.window).messages()
+    told = [message for sheet in sheets.of(clinics, "1") for message in sheet.messages]
+    alone = [message for message in told if message.expected == "either"]
+    assert len(alone) > 5
+    for message in alone:
+        assert sheets.layout(message.institution).format == "xlsx"
+        assert "id" not in json.loads(message.body)
+
+
 def _workbook(path: Path) -> list[list[object]]:
     sheet = openpyxl.load_workbook(path).worksheets[0]
     return [list(row) for row in sheet.iter_rows(values_only=True)]

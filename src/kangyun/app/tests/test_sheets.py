@@ -31,7 +31,7 @@ def write_sheets(folder: Path) -> None:
                 wrong = "0" if number[-1] != "0" else "1"
                 told = number[:-1] + wrong if row % 10 == 9 else number
                 name = f"{'王李张刘陈杨'[clinic]}{'伟芳娜敏静秀英丽强磊军洋'[row % 12]}{'明超兰霞平刚'[row % 6]}" if row else "周建国"
-                out.writerow([f"990121100201{clinic:02d}{row:03d}", name, "男", f"{number[6:10]}/{int(number[10:12])}/{int(number[12:14])}", told, f"139{clinic:04d}{row:04d}", "高血压" if row % 4 == 0 else ""])
+                out.writerow([f"990121100201{clinic:02d}{row:03d}", name, "男", f"{number[6:10]}/{int(number[10:12])}/{int(number[12:14])}", told, f"139{clinic + 1:04d}{row:04d}", "高血压" if row % 4 == 0 else ""])
 
 
 def load(folder: Path, data: Path, **options: bool) -> subprocess.Popen[str]:
@@ -83,3 +83,38 @@ async def test_a_killed_load_goes_on_and_nothing_is_there_twice(tmp_path: Path):
     told, _ = third.communicate(timeout=100)
     again = await counts(data)
     assert again == found, told
+
+
+def write_diaries(folder: Path) -> None:
+    """A diary of each clinic about its residents, whom it names without any number; its name comes before that of the register."""
+    for path in sorted(folder.glob("*_register_*.csv")):
+        with path.open(encoding="gb18030", newline="") as file:
+            residents = list(csv.DictReader(file))
+        with (folder / path.name.replace("register", "outpatient")).open("w", encoding="gb18030", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(["姓名", "电话", "就诊日期", "诊断"])
+            out.writerows([one["姓名"], one["联系电话"], "2026-03-10", "高血压"] for one in residents)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_rows_without_numbers_find_the_residents_of_the_same_load_also_after_a_kill(tmp_path: Path):
+    sheets, data = tmp_path / "sheets", tmp_path / "data"
+    sheets.mkdir()
+    write_sheets(sheets)
+    write_diaries(sheets)
+    first = load(sheets, data, start_new_session=True)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if "rows stored" in line:
+            break
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    first.stdout.close()
+    found: list[dict[str, int]] = []
+    for _ in range(2):
+        told, _ = load(sheets, data).communicate(timeout=100)
+        found.append(await counts(data))
+        # Whose row of the register is held is nobody whom the diary could mean.
+        assert (found[-1]["identity"], found[-1]["held"], found[-1]["unfinished"]) == (CLINICS * ROWS * 9 // 10, CLINICS * ROWS * 2 // 10, 0), told
+    assert found[0] == found[1]

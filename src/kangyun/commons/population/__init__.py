@@ -31,6 +31,8 @@ from kangyun.commons.population.decisions import (
 )
 from kangyun.commons.population.decisions.calendar import solar_of
 from kangyun.commons.population.decisions.card import card_titles, legal_name
+from kangyun.commons.population.decisions.matching.numbers import phone as telephone
+from kangyun.commons.population.decisions.matching.places import place as parts_of_address
 from kangyun.commons.population.decisions.sharing import terms as share_terms
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Ambiguous, Arrival, Identity
 from kangyun.commons.population.queries import identify, identities, patients_of, person_of, persons_of
@@ -41,6 +43,6 @@ errors.register("kangyun.commons.population")
 
 __all__ = [
     "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "CardReading", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
-    "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "patient_at", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telling", "turn",
+    "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "parts_of_address", "patient_at", "patients_of",
+    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telephone", "telling", "turn",
 ]

@@ -34,6 +34,17 @@ async def replay(services: Any, number: int, actor: str = "system") -> bool:
     return True
 
 
+@jobs.job("exchange.recognise")
+async def recognise_again(services: Any, payload: dict[str, Any]) -> None:
+    """The job: replay sheets with rows whose resident may be known now."""
+    for number in map(int, payload["messages"]):
+        async with services.database.connection() as connection:
+            row = await connection.fetchrow(messages_sql.one, number)
+        # A person may have dismissed it in between.
+        if row is not None and row["state"] == "quarantined":
+            await replay(services, number)
+
+
 async def edit(services: Any, number: int, text: str, actor: str) -> int | None:
     """Keep an edited text as a version of its own beside the original, and handle it; returns its number.
 

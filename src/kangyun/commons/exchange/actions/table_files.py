@@ -16,11 +16,12 @@ from kangyun.base.keys import KeyStore
 from kangyun.commons.exchange.actions import sealing
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.actions.keeping import Arrived, keeper_of
+from kangyun.commons.exchange.actions.recognising import try_again
 from kangyun.commons.exchange.actions.tables import FORM, held_of, kind_of, opened, outcome_of
 from kangyun.commons.exchange.decisions.senders import sender_of
-from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, naming
+from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, Unnumbered, naming
 from kangyun.commons.exchange.model import NOTHING, Fault, Origin, Outcome, RawMessage, Reason
-from kangyun.commons.exchange.queries.tables import HeldRow, SheetResult, add_held, held_rows, keep
+from kangyun.commons.exchange.queries.tables import HeldRow, SheetResult, add_held, held_rows, keep, sql
 
 SLICE = 400
 
@@ -64,7 +65,7 @@ class TableFile:
                 part = Slice(table, start, [], [])
             if isinstance(row, Good):
                 part.rows.append(row)
-            else:
+            elif not isinstance(row, Unnumbered):
                 part.bad.append(row)
         if part is not None and part.start not in done:
             yield part
@@ -72,6 +73,11 @@ class TableFile:
     async def hold(self, connection: Connection, part: Slice) -> None:
         """Put down the bad rows of a slice."""
         await add_held(connection, self.raw.id, held_of(part.table, part.bad))
+
+    async def hold_again(self, connection: Connection, part: Slice, numbers: Sequence[int]) -> None:
+        """Put down which of some rows are still held, in place of what an earlier try said of them."""
+        await connection.execute(sql.forget_some, self.raw.id, part.table.grid.name[:80], list(numbers))
+        await self.hold(connection, part)
 
     async def finish(self, stored: Sequence[int]) -> Outcome:
         """Note what became of the file; `stored` are the numbers of rows of each sheet."""
@@ -82,6 +88,7 @@ class TableFile:
             results += [SheetResult(one.sheet, "", 1, 0, 1) for one in self._faults]
             held = [*held, *self._faults]
             await keep(connection, self.raw.id, results, held)
+            await try_again(connection, self.raw, results)
         return await self.settle(outcome_of(self.raw, held, results, None, NOTHING))
 
     async def settle(self, outcome: Outcome) -> Outcome:

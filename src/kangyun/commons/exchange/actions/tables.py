@@ -12,9 +12,10 @@ from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
 from kangyun.commons.exchange.actions import row_order
 from kangyun.commons.exchange.actions.coding import coder_of
+from kangyun.commons.exchange.actions.recognising import recognise, try_again
 from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
-from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, grids_of, open_table
+from kangyun.commons.exchange.decisions.tables import Bad, Good, Table, Unnumbered, grids_of, open_table
 from kangyun.commons.exchange.decisions.tables.grids import Grid, place
 from kangyun.commons.exchange.model import NOTHING, SENDER_SYSTEM, Facts, Fault, Outcome, RawMessage, Reason
 from kangyun.commons.exchange.queries import current
@@ -22,6 +23,7 @@ from kangyun.commons.exchange.queries.tables import HeldRow, SheetResult, keep
 from kangyun.commons.population import Ambiguous, Registration, beside, overtaken, prepare, telling, turn
 
 _TOGETHER = 20
+_RECOGNISED = 200
 _TRIES = 8
 _PASSING = {423, 429, 500, 502, 503, 504, 507}
 _SAMPLE = 200
@@ -66,13 +68,14 @@ async def process_table(gate: Gate, raw: RawMessage) -> Outcome:
     sender = sender_of(raw.sender)
     tables, faults = await asyncio.to_thread(opened, raw.body, kind_of(raw.kind), sender)
     handle, run = gate.system("exchange"), _Run()
-    for table in tables:
+    for table in sorted(tables, key=lambda one: one.header.kind.turn):
         await _process_sheet(handle, table, run)
     for grid, fault in faults:
         run.results.append(SheetResult(grid.name[:80], "", len(grid.rows), 0, len(grid.rows)))
         run.held.append(HeldRow(grid.name[:80], 0, 0, "", Reason(fault.key, fault.place, fault.params)))
     async with handle.connection() as connection, connection.transaction():
         await keep(connection, raw.id, run.results, run.held)
+        await try_again(connection, raw, run.results)
     return outcome_of(raw, run.held, run.results, run.patient, run.facts)
 
 
@@ -115,6 +118,8 @@ async def _process_sheet(handle: Handle, table: Table, run: _Run) -> None:
 
     for row in table.rows():
         rows += 1
+        if isinstance(row, Unnumbered):
+            continue
         if isinstance(row, Bad):
             bad.append(row)
             continue
@@ -127,11 +132,23 @@ async def _process_sheet(handle: Handle, table: Table, run: _Run) -> None:
             patients.append(row.patient)
             resources += [draft[-1] for draft in row.drafts]
     stored += await flush()
+    unnumbered = await _store_unnumbered(handle, table)
+    bad += unnumbered
+    stored += len(table.unnumbered) - len(unnumbered)
     name = table.grid.name[:80]
     run.facts = facts_of(patients, resources)
     run.stored += stored
     run.results.append(SheetResult(name, table.kind, rows, stored, len(bad), table.header.unread))
     run.held += held_of(table, bad)
+
+
+async def _store_unnumbered(handle: Handle, table: Table) -> list[Bad]:
+    """Store the rows whose resident is recognised, when all others are in the record; gives those that are held."""
+    bad: list[Bad] = []
+    for start in range(0, len(table.unnumbered), _RECOGNISED):
+        known, unknown = await recognise(handle, table, table.unnumbered[start : start + _RECOGNISED])
+        bad += [*unknown, *await store_rows(handle, known, table.sender)]
+    return bad
 
 
 def held_of(table: Table, bad: Iterable[Bad]) -> list[HeldRow]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
@@ -57,11 +58,22 @@ class Folder:
             (self._path / name).mkdir(parents=True, exist_ok=True)
 
     def _collect(self) -> list[Path]:
-        """What was left in working/, then what is new, each by name."""
+        """What was left in working/, then what is new, each by name, registers before the sheets that tell of their residents."""
         self._prepare()
-        left = sorted((self._path / "working").iterdir())
-        fresh = [taken for path in sorted(self._path.iterdir()) if _ready(path) and (taken := self._take(path))]
-        return [*left, *fresh]
+        left = sorted((self._path / "working").iterdir(), key=_order)
+        return [*left, *(taken for path in self._fresh() if (taken := self._take(path)))]
+
+    def _fresh(self) -> Iterator[Path]:
+        """What is new and whole; a sheet waits while one of its sender that comes before it still grows."""
+        growing: dict[str | None, int] = {}
+        for path in sorted(self._path.iterdir(), key=_order):
+            sheet = path.suffix.lower() in naming.SUFFIXES and path.is_file()
+            sender, turn = naming.sender_in(path.name), _order(path)[0]
+            if _ready(path):
+                if not sheet or growing.get(sender, turn) >= turn:
+                    yield path
+            elif sheet:
+                growing.setdefault(sender, turn)
 
     def _take(self, path: Path) -> Path | None:
         target = self._path / "working" / path.name
@@ -115,6 +127,10 @@ def _ready(path: Path) -> bool:
         return False
     hidden = path.name.startswith((".", "~"))
     return path.suffix.lower() in KINDS and path.is_file() and not hidden and time.time() - state.st_mtime >= _SETTLED_SECONDS
+
+
+def _order(path: Path) -> tuple[int, Path]:
+    return naming.turn_of(path.name) if path.suffix.lower() in naming.SUFFIXES else 0, path
 
 
 def _free(path: Path) -> Path:

@@ -1,6 +1,9 @@
 -- name: forget_rows
 DELETE FROM held_row WHERE message = $1;
 
+-- name: forget_some
+DELETE FROM held_row WHERE message = $1 AND sheet = $2 AND row = ANY($3::integer[]);
+
 -- name: forget_sheets
 DELETE FROM table_sheet WHERE message = $1;
 
@@ -36,3 +39,10 @@ WHERE EXISTS (
 INSERT INTO row_told (resident, sender_key, told)
 SELECT r.resident, $1, max(r.told) FROM unnest($2::bigint[], $3::timestamptz[]) AS r(resident, told) GROUP BY 1 ORDER BY 1
 ON CONFLICT (resident, sender_key) DO UPDATE SET told = excluded.told WHERE row_told.told < excluded.told;
+
+-- name: unrecognised
+-- The sheets of a sender that wait with rows held for one of these reasons.
+SELECT m.id, m.kind FROM raw_message m
+WHERE m.sender_key = $1 AND m.state = 'quarantined' AND m.form = 'table'
+    AND EXISTS (SELECT FROM held_row h WHERE h.message = m.id AND h.reason::json ->> 'key' = ANY($2::text[]))
+ORDER BY m.id;

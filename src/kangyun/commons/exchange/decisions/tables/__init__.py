@@ -3,6 +3,6 @@
 from kangyun.commons.exchange.decisions.tables.grids import Grid
 from kangyun.commons.exchange.decisions.tables.reading import grids_of
 from kangyun.commons.exchange.decisions.tables.rows import Fault as RowFault
-from kangyun.commons.exchange.decisions.tables.sheets import Bad, Good, Table, open_table
+from kangyun.commons.exchange.decisions.tables.sheets import Bad, Good, Table, Unnumbered, open_table
 
-__all__ = ["Bad", "Good", "Grid", "RowFault", "Table", "grids_of", "open_table"]
+__all__ = ["Bad", "Good", "Grid", "RowFault", "Table", "Unnumbered", "grids_of", "open_table"]

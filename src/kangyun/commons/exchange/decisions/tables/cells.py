@@ -30,6 +30,9 @@ _PHONE = re.compile(r"\+?[\d\-() ]{5,24}(?:[转x]\d{1,6})?")
 _PHONE_PARTS = re.compile(r"[、,，;；/\s]+(?=\+?\d{5,})")
 _FORMULA = re.compile(r"=.+|[@+-]\s*[A-Za-z]\w*\s*[(|!].*", re.DOTALL)
 _LATIN_OR_HAN = re.compile(r"[^\W\d_]")
+_AGE = re.compile(r"(\d{1,3})(?:\.\d+)?(?:周?岁.*|y.*)?", re.IGNORECASE)
+_BABY = re.compile(r"\d{1,3}(?:\.\d+)?个?(?:月|月龄|天|日龄|日|小时|m|d)(?:\d+天)?", re.IGNORECASE)
+_OLDEST = 130
 _TEXT_LIMIT = 4000
 _LONGEST_EMPTY = 8
 
@@ -142,6 +145,15 @@ def birth(cell: Cell, _column: Column, _sender: Sender) -> str:
     if solar is None:
         raise Fault("exchange.bad-lunar-date", code="102")
     return solar
+
+
+def age(cell: Cell, _column: Column, _sender: Sender) -> int | None:
+    """Full years; None for what tells none, since an age only helps to recognise somebody and is kept nowhere."""
+    found = plain(cell).replace(" ", "")
+    if _BABY.fullmatch(found):
+        return 0
+    match = _AGE.fullmatch(found)
+    return int(match[1]) if match and int(match[1]) <= _OLDEST else None
 
 
 def fits_date(cell: Cell) -> bool:
@@ -342,7 +354,7 @@ def _has_han(found: str) -> bool:
 CONVERTERS: dict[str, Converter] = {
     function.__name__: function
     for function in (
-        text, name, id_number, number, birth, date, moment, phone, code, coded, several, quantity, pressure, flag, result,
+        text, name, id_number, number, birth, age, date, moment, phone, code, coded, several, quantity, pressure, flag, result,
         diagnosis_code,
     )
 }  # fmt: skip

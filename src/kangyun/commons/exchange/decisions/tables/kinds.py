@@ -40,7 +40,8 @@ class Kind:
     """One kind of sheet; `labels` gives the column of each name that a header may have.
 
     `once`: one row for each resident. `titles`: words of a title that give a column its value. `pairs`: columns of
-    codes and of texts that are one concept. `results`: columns that make up a result.
+    codes and of texts that are one concept. `results`: columns that make up a result. `registers`: its rows register
+    residents, and so come before the sheets that tell of them. `registered`: everybody in it has been registered before.
     """
 
     name: str
@@ -53,6 +54,13 @@ class Kind:
     makes: tuple[Make, ...]
     pairs: tuple[Mapping[str, str], ...]
     results: Mapping[str, str]
+    registers: bool = False
+    registered: bool = False
+
+    @property
+    def turn(self) -> int:
+        """Its place among the sheets of one batch: later ones recognise the residents of earlier ones."""
+        return 0 if self.registers else 2 if self.registered else 1
 
 
 @lru_cache(maxsize=1)
@@ -87,6 +95,8 @@ def _kind(rule: Rule) -> Kind:
         makes=(*(_make(one) for one in rule.body.get("make", ())), *(_measure(row, rule) for row in rule.table if "loinc" in row)),
         pairs=tuple(rule.body.get("pairs", ())),
         results=rule.body.get("results", {}),
+        registers=bool(rule.body.get("registers")),
+        registered=bool(rule.body.get("registered")),
     )
 
 

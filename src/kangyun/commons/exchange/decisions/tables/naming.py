@@ -22,6 +22,12 @@ def kind_in(name: str) -> str:
     return named[0] if len(named) == 1 else ""
 
 
+def turn_of(name: str) -> int:
+    """The place of a file among those of one batch, by the kind that its name tells."""
+    kind = kind_in(name)
+    return kinds()[kind].turn if kind else 1
+
+
 def shown(kind: str) -> str:
     """How a spreadsheet's kind stands among the messages."""
     return f"table/{kind}" if kind else "table"

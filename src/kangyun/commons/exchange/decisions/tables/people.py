@@ -30,7 +30,7 @@ def patient_of(values: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
         "gender": values.get("sex") or _sex_by_number(values),
         "birthDate": values.get("birth") or _birth_by_number(values),
         "telecom": _telecoms(values),
-        "address": _addresses(values),
+        "address": addresses(values),
         "maritalStatus": values.get("marriage"),
         "contact": _contacts(values),
         "extension": _extensions(values),
@@ -96,7 +96,8 @@ def _telecom(number: str) -> dict[str, Any]:
     return {"system": "phone", "value": number, "use": "mobile" if mobile else "home"}
 
 
-def _addresses(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def addresses(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where a row says that its resident lives, and where he is registered if that is elsewhere."""
     parts = {name: values[name] for name in ("province", "city", "county", "town", "village") if name in values}
     text = values.get("address") or "".join(str(one) for one in parts.values())
     if not text:

@@ -18,11 +18,11 @@ from kangyun.commons.exchange.model import Fault, Reason
 
 _NAMESPACE = UUID("2b8e5b0a-4c0e-5f4e-9d51-1115c0de2026")
 
-_REPEATED = {"code", "coded", "several", "flag"}
+_REPEATED = {"code", "coded", "several", "flag", "age"}
 _MOST_SEEN = 2000
 _WHOLE_DAY = len("2026-03-01")
 
-__all__ = ["Bad", "Fault", "Good", "Reader"]
+__all__ = ["Bad", "Fault", "Good", "Reader", "Unnumbered"]
 
 
 # The seed that tells a resource of a row from the others, whether it outlasts the row's date, the reference that others
@@ -69,6 +69,17 @@ class Good:
             reference["reference"] = f"{type_}/{resource['id']}"
             found.append(resource)
         return found
+
+
+@dataclass(slots=True)
+class Unnumbered(Bad):
+    """A row that names its resident without any number: stored when its sender's own residents tell whose it is.
+
+    `told` are the values of its columns, `whole` the row once it has its Patient.
+    """
+
+    told: Mapping[str, Any]
+    whole: Good
 
 
 class Reader:
@@ -124,8 +135,15 @@ class Reader:
         try:
             patient = people.patient_of(values, self._sender)
         except Fault as fault:
-            return Bad(number, self._places.get("id_number", self._places.get("name", 0)), Reason(fault.key, "", fault.params, fault.code))
+            return self._unnumbered(number, values, Reason(fault.key, "", fault.params, fault.code))
         return self._made(number, values, patient)
+
+    def _unnumbered(self, number: int, values: dict[str, Any], reason: Reason) -> Bad:
+        place = self._places.get("id_number", self._places.get("name", 0))
+        if self._kind.registers or "name" not in values:
+            return Bad(number, place, reason)
+        whole = self._made(number, values, {})
+        return Unnumbered(number, place, reason, values, whole)
 
     def _made(self, number: int, values: dict[str, Any], patient: dict[str, Any]) -> Good:
         subject: dict[str, Any] = {"reference": ""}

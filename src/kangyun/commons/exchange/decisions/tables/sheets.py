@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -14,10 +14,10 @@ from kangyun.commons.exchange.decisions.senders import Sender
 from kangyun.commons.exchange.decisions.tables.cells import FITS, is_empty, is_formula, plain
 from kangyun.commons.exchange.decisions.tables.grids import Cell, Grid, Row, place
 from kangyun.commons.exchange.decisions.tables.headers import Header, header_of
-from kangyun.commons.exchange.decisions.tables.rows import Bad, Good, Reader
+from kangyun.commons.exchange.decisions.tables.rows import Bad, Good, Reader, Unnumbered
 from kangyun.commons.exchange.model import SENDER_SYSTEM, Fault, Reason
 
-__all__ = ["Bad", "Good", "Table", "open_table"]
+__all__ = ["Bad", "Good", "Table", "Unnumbered", "open_table"]
 
 _TRIED = 400
 _FEW_CELLS = 2
@@ -25,7 +25,7 @@ _FEW_CELLS = 2
 
 @dataclass(slots=True)
 class Table:
-    """One sheet of a known kind."""
+    """One sheet of a known kind. `unnumbered` are the rows, among those read, that name their resident without any number."""
 
     grid: Grid
     header: Header
@@ -33,6 +33,8 @@ class Table:
     reader: Reader
     twice: frozenset[str]
     told: tuple[int, ...] = ()
+    unnumbered: list[int] = field(default_factory=list[int])
+    _turns: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]], init=False)
 
     @property
     def kind(self) -> str:
@@ -48,19 +50,33 @@ class Table:
         """The directory entry of the sender."""
         return {"resourceType": "Organization", "id": organization_id(self.sender), **_organization(self.sender)}
 
-    def rows(self, start: int = 0, count: int | None = None) -> Iterator[Good | Bad]:
-        """What the lines become, `start` counted below the header; blank lines, totals and notes are no rows."""
-        first = self.header.first + start
-        end = len(self.grid.rows) if count is None else min(first + count, len(self.grid.rows))
-        numbers: Counter[tuple[str, str]] = Counter()
-        for number in range(first, end):
+    def rows(self) -> Iterator[Good | Bad]:
+        """What the lines become; blank lines, totals and notes are no rows."""
+        self._turns.clear()
+        self.unnumbered.clear()
+        for number in range(self.header.first, len(self.grid.rows)):
             row = self.grid.rows[number]
             if not self._is_row(row):
                 continue
             found = self._shifted(number, row) or self.reader.read(number, row, self.grid.formulas)
-            if isinstance(found, Good) and found.when:
-                found.when = self._in_turn(found, numbers)
+            if isinstance(found, Good):
+                self._take_turn(found, found.patient["identifier"][:1])
+            elif isinstance(found, Unnumbered):
+                self.unnumbered.append(number)
             yield found
+
+    def again(self, numbers: Iterable[int]) -> Iterator[Unnumbered]:
+        """The unnumbered rows once more, when all others of the sheet have been read."""
+        for number in numbers:
+            found = self.reader.read(number, self.grid.rows[number], self.grid.formulas)
+            if isinstance(found, Unnumbered):
+                yield found
+
+    def recognised(self, row: Unnumbered, identifiers: list[dict[str, Any]]) -> Good:
+        """The row of a resident whom the sender has registered; it tells nothing new of the person."""
+        row.whole.patient = {"resourceType": "Patient", "identifier": identifiers}
+        self._take_turn(row.whole, identifiers)
+        return row.whole
 
     def place_of(self, bad: Bad) -> str:
         """Where a bad cell stands, as spreadsheet programs say it."""
@@ -70,11 +86,16 @@ class Table:
         """The header of a column."""
         return self.header.labels[column] if column < len(self.header.labels) else ""
 
-    def _in_turn(self, found: Good, numbers: Counter[tuple[str, str]]) -> str:
+    def _take_turn(self, found: Good, identifiers: list[dict[str, Any]]) -> None:
         """Two visits of one resident on one day are two, told apart by their order in the sheet."""
-        key = (str(found.patient["identifier"][0]["value"]), found.when)
-        numbers[key] += 1
-        return found.when if numbers[key] == 1 else f"{found.when}|{numbers[key]}"
+        if not found.when:
+            return
+        keys = [(str(one["value"]), found.when) for one in identifiers]
+        turn = 1 + max(self._turns[key] for key in keys)
+        for key in keys:
+            self._turns[key] = turn
+        if turn > 1:
+            found.when = f"{found.when}|{turn}"
 
     def _is_row(self, row: Row) -> bool:
         told = any(at < len(row) and not is_empty(row[at]) for at in self.told)
