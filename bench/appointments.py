@@ -39,7 +39,7 @@ PEOPLE, NUMBERS = 1000, 50
 _BATCH = 500
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _HOSPITALS = 8
-_WARM, _WARM_SECONDS = 600, 2.0
+_WARM, _WARM_SECONDS = 1600, 2.0
 
 
 def id_number(n: int) -> str:

@@ -12,11 +12,11 @@
 before the tick), so its writes carry keys. Payloads hold ids, never clinical text.
 """
 
-from kangyun.base.jobs.queue import counts, enqueue, failed, retry_failed
+from kangyun.base.jobs.queue import counts, enqueue, enqueue_all, failed, retry_failed
 from kangyun.base.jobs.registry import Job, Schedule, every, job, registered, schedules
 from kangyun.base.jobs.worker import Worker
 
 __all__ = [
-    "Job", "Schedule", "Worker", "counts", "enqueue", "every", "failed", "job", "registered", "retry_failed",
+    "Job", "Schedule", "Worker", "counts", "enqueue", "enqueue_all", "every", "failed", "job", "registered", "retry_failed",
     "schedules",
 ]

@@ -4,6 +4,11 @@ VALUES ($1, $2, $3::jsonb, coalesce($4, clock_timestamp()))
 ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING
 RETURNING id;
 
+-- name: enqueue_all
+INSERT INTO job (name, key, payload, due)
+SELECT $1, u.key, u.payload::jsonb, $4 FROM unnest($2::text[], $3::text[]) AS u (key, payload)
+ON CONFLICT (name, key) WHERE key IS NOT NULL DO NOTHING;
+
 -- name: claim
 -- Nobody waits for the disk: what a crash takes back of this is claimed again, and what a job writes waits for its own commit,
 -- which takes this with it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,13 @@ async def enqueue(
     if number is not None and run_at is None:
         ring_later(connection, CHANNEL)
     return number
+
+
+async def enqueue_all(connection: Connection, name: str, payloads: Mapping[str, dict[str, Any]], run_at: datetime) -> None:
+    """As `enqueue` for many jobs of one name, each under its key, in one statement; they wait for the worker's next look."""
+    if payloads:
+        told = [orjson.dumps(payload).decode() for payload in payloads.values()]
+        await connection.execute(sql.enqueue_all, name, list(payloads), told, run_at)
 
 
 async def counts(connection: Connection) -> list[dict[str, Any]]:

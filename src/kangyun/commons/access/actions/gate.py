@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -264,6 +265,8 @@ def _own_id(write: Write) -> str | None:
 Beside = Callable[[Transaction], Awaitable[Sequence[Write]]]
 # What a caller does inside of its commit, after the writes: its own rows that must become durable together with them.
 After = Callable[[Connection], Awaitable[None]]
+# What several callers do inside of one commit: the writes of each of them.
+BesideAll = Callable[[Connection], Awaitable[Sequence[Sequence[Write]]]]
 
 
 class Handle(_Session):
@@ -334,11 +337,11 @@ class Handle(_Session):
 
     async def write(self, writes: Sequence[Write], places: Sequence[str] | None = None) -> list[Written]:
         """Do all writes or none."""
-        if not self._plain(writes) or consents.among(writes) or self._guarded(writes):
+        if not self.is_plain(writes) or consents.among(writes) or self._guarded(writes):
             async with self.transaction() as session:
                 return await session.write(writes, places)
         written = await self._store.write(writes, places)
-        self._wrote(written)
+        self.wrote(written)
         return written
 
     async def commit(
@@ -349,7 +352,7 @@ class Handle(_Session):
         `beside` runs inside of the transaction, before the writes, and gives further ones; a repetition leaves it out.
         `after`, which takes the place of a key, runs inside of it after the writes; what it raises takes them back.
         """
-        plain = self._plain(writes)
+        plain = self.is_plain(writes)
         if after is not None or not plain or (key is None and (consents.among(writes) or self._guarded(writes))):
             if key is not None:
                 raise ValueError("a key is for the platform's own commits, which have no conditions")
@@ -362,17 +365,34 @@ class Handle(_Session):
                     await consents.after_write(session.connection, written)
         else:
             written = await (self._store.write_beside(writes, inside) if inside else self._store.write(writes))
-        self._wrote(written)
+        self.wrote(written)
         return written
 
-    def _plain(self, writes: Sequence[Write]) -> bool:
+    async def commit_for(self, callers: Sequence[Handle], beside: BesideAll) -> list[list[Written]]:
+        """Do the writes of several callers in one transaction, all or none; what each has written, under whose name it stands in the trail.
+
+        `beside` runs inside of it and gives the writes of each. It is for the platform's own work, which has no conditions.
+        """
+        async with self._store.transaction() as session:
+            each = await beside(session.connection)
+            if not all(caller.is_plain(writes) and not consents.among(writes) for caller, writes in zip(callers, each, strict=True)):
+                raise ValueError("callers commit together what is the platform's own work")
+            written = iter(await session.write([one for writes in each for one in writes]) if any(each) else ())
+        done = [list(islice(written, len(writes))) for writes in each]
+        for caller, own in zip(callers, done, strict=True):
+            if own:
+                caller.wrote(own)
+        return done
+
+    def is_plain(self, writes: Sequence[Write]) -> bool:
         """Judge; whether nothing but the role is to be judged."""
         caller = self._caller
         for write in writes:
             caller.judge(write.method, write.type)
         return caller.free("search", None) and all(caller.free(write.method, write.type) for write in writes)
 
-    def _wrote(self, written: Sequence[Written]) -> None:
+    def wrote(self, written: Sequence[Written]) -> None:
+        """Remember for the trail what was written for the caller."""
         self._caller.wrote(written)
         self._note()
 
@@ -407,3 +427,4 @@ class Handle(_Session):
         async with self._store.transaction() as session:
             yield Transaction(session, self._caller)
         self._note()
+

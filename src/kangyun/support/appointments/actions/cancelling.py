@@ -13,7 +13,7 @@ from kangyun.base.database import Connection
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Handle, Transaction, Write, tell
 from kangyun.support.appointments.actions import guarding
-from kangyun.support.appointments.actions.booking import LIFE, MINE, shown_time
+from kangyun.support.appointments.actions.taking import LIFE, MINE, shown_time
 from kangyun.support.appointments.decisions import cancelling as deciding
 from kangyun.support.appointments.model import Booking, Number, Schedule, followed, slot
 from kangyun.support.appointments.queries import bookings, pool

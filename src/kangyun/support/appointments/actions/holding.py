@@ -9,8 +9,8 @@ import structlog
 from kangyun.base import clock, lifecycles, web
 from kangyun.commons.access import Handle, Transaction, Write
 from kangyun.support.appointments.actions import guarding
-from kangyun.support.appointments.actions.booking import LIFE, confirmation_of
 from kangyun.support.appointments.actions.cancelling import cancelled_notice, follow, give_back
+from kangyun.support.appointments.actions.taking import LIFE, confirmation_of
 from kangyun.support.appointments.model import HELD_UNTIL, Number
 from kangyun.support.appointments.queries import bookings, pool
 

@@ -13,9 +13,9 @@ from kangyun.base.keys import KeyStore
 from kangyun.commons.access import Handle, Transaction, Write
 from kangyun.commons.population import CardReading, Cards, identities, scan_card
 from kangyun.support.appointments.actions import guarding
-from kangyun.support.appointments.actions.booking import LIFE
 from kangyun.support.appointments.actions.cancelling import follow
 from kangyun.support.appointments.actions.sittings import guarded
+from kangyun.support.appointments.actions.taking import LIFE
 from kangyun.support.appointments.decisions import kinds, queueing
 from kangyun.support.appointments.model import CHINA, Booking, Number
 from kangyun.support.appointments.queries import bookings, pool

@@ -12,8 +12,8 @@ from kangyun.base import clock, lifecycles, web
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Handle, Transaction, Write, tell
 from kangyun.support.appointments.actions import guarding
-from kangyun.support.appointments.actions.booking import LIFE, MINE, shown_time
 from kangyun.support.appointments.actions.cancelling import cancelled_notice
+from kangyun.support.appointments.actions.taking import LIFE, MINE, shown_time
 from kangyun.support.appointments.model import ACTIVE, Booking, Number, Schedule, Sitting, followed, slot, substituted
 from kangyun.support.appointments.queries import bookings, pool
 

@@ -13,10 +13,10 @@ from kangyun.base.database import Database
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Transaction, Write, tell
 from kangyun.commons.population import identities
-from kangyun.support.appointments.actions.booking import LIFE, MINE, confirmation_of, judge_waiting, shown_time
 from kangyun.support.appointments.actions.cancelling import follow
 from kangyun.support.appointments.actions.holding import expire
 from kangyun.support.appointments.actions.schedules import fill
+from kangyun.support.appointments.actions.taking import LIFE, MINE, confirmation_of, judge_waiting, shown_time
 from kangyun.support.appointments.decisions import channels, kinds
 from kangyun.support.appointments.decisions.tables import rule
 from kangyun.support.appointments.model import CHINA, Booking, Number, Schedule, Sitting, appointment, slot

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from kangyun.base import clock, lifecycles, money, web
 from kangyun.base.errors import Problem
 from kangyun.commons.population import identities
-from kangyun.support.appointments.actions import booking, cancelling, guarding, paying
+from kangyun.support.appointments.actions import booking, cancelling, guarding, paying, taking
 from kangyun.support.appointments.actions.sources import source_of
 from kangyun.support.appointments.decisions import booking as deciding
 from kangyun.support.appointments.decisions import cancelling as costs
@@ -59,7 +59,7 @@ async def _form(request: Request, problem: Problem | None = None) -> Response:
     orders = await _orders(request, patient) if kinds()[schedule.kind].order and name else []
     return web.render(
         request, "appointments/confirm.html", status=problem.status if problem else 200, sitting=sitting, one=schedule, kind=kinds()[schedule.kind],
-        free=[one for one in numbers if booking.is_free(one, channel.channel, now)], name=name, orders=orders, waiting=waiting, key=uuid4().hex,
+        free=[one for one in numbers if taking.is_free(one, channel.channel, now)], name=name, orders=orders, waiting=waiting, key=uuid4().hex,
         refused=told(request, problem) if problem else "", opens=channel_opens(channel, sitting.day), now=now, money=money.shown, channel=channel,
         sold=paying.is_sold(request.app.state.services.settings, schedule, handle.actor.person), held_minutes=deciding.minutes_held(),
         free_until=costs.free_until(schedule.kind, sitting.starts), prepare=examinations().get(schedule.examination), **words())
@@ -120,7 +120,7 @@ async def _row(request: Request, one: Booking) -> Row:
     async with request.state.handle.connection() as connection:
         sitting, schedule = await pool.sitting_and_schedule(connection, one.sitting)
     who = "resident" if request.state.handle.actor.person else "staff"
-    may = [event for event in lifecycles.load(booking.LIFE).may(one.state, who) if event == "cancel" and one.starts > clock.now()]
+    may = [event for event in lifecycles.load(taking.LIFE).may(one.state, who) if event == "cancel" and one.starts > clock.now()]
     return Row(
         one, sitting, schedule, may, costs.free_until(one.kind, one.starts), one.number.rpartition(".")[2],
         examinations()[schedule.examination]["prepare"] if schedule.examination in examinations() else None,

@@ -13,7 +13,7 @@ from kangyun.base import clock, lifecycles, web
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Handle
 from kangyun.commons.population import Cards, legal_name
-from kangyun.support.appointments.actions import booking, guarding, receiving
+from kangyun.support.appointments.actions import guarding, receiving, taking
 from kangyun.support.appointments.model import Booking
 from kangyun.support.appointments.pages.shown import FOR, chosen, said, today, told, whose_name, words
 from kangyun.support.appointments.queries import bookings, pool
@@ -88,7 +88,7 @@ async def queue(request: Request) -> Response:
         await guarding.guard(handle, work, schedule.institution)
         held = [one for one in await bookings.of_sitting(connection, sitting.id) if one.state != "cancelled"]
     names = await _names(work, held)
-    rows = [(one, names.get(one.patient, "—"), one.number.rpartition(".")[2], lifecycles.load(booking.LIFE).may(one.state, "staff")) for one in _in_order(held)]
+    rows = [(one, names.get(one.patient, "—"), one.number.rpartition(".")[2], lifecycles.load(taking.LIFE).may(one.state, "staff")) for one in _in_order(held)]
     part = "queue" if request.query_params.get("part") == "queue" else None
     return web.render(request, "appointments/queue.html", block=part, sitting=sitting, one=schedule, rows=rows, manages=handle.may("appointments.manage"), **words())
 

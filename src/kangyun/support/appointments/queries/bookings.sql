@@ -1,15 +1,8 @@
 -- name: mine
-SELECT * FROM appointments_mine($1, $2, $3, $4, $5)
+SELECT place, booking FROM appointments_mine($1, $2, $3, $4, $5, $6)
 
 -- name: take
-WITH taken AS (
-    SELECT * FROM appointments_take($1, $2, $3, $4, $5)
-), kept AS (
-    INSERT INTO appointments_booking (appointment, resident, patient, person, number, sitting, institution, department, kind, day, starts, channel, state,
-        based_on, account, source, key, booked, held_until)
-    SELECT $5, $6, $7, $8, t.id, $1, $9, $10, $11, $12, t.starts, $3, $13, $14, $15, $16, $17, $4, $18 FROM taken t
-)
-SELECT * FROM taken
+SELECT place, taken FROM appointments_take($1, $2)
 
 -- name: line_up
 INSERT INTO appointments_booking (appointment, resident, patient, person, sitting, institution, department, kind, day, starts, channel, state,

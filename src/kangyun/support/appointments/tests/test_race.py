@@ -16,10 +16,20 @@ from kangyun.app.web import build
 from kangyun.commons.access import Actor, Write
 from kangyun.commons.population import ID_NUMBER_SYSTEM
 from kangyun.support.appointments.queries import bookings
-from kangyun.support.appointments.tests.clinic import HOSPITAL, World, id_number, opened, parameters
+from kangyun.support.appointments.tests.clinic import (
+    HOSPITAL,
+    Somebody,
+    World,
+    book,
+    id_number,
+    key_of,
+    opened,
+    parameters,
+)
 
 PEOPLE, NUMBERS = 1000, 50
 _AT_ONCE = 250
+_FAMILIES, _OTHERS = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨", "朱秦尤许何吕"
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +100,42 @@ async def test_one_person_with_many_devices_gets_one(world: World, port: int) ->
     answers = await asyncio.gather(*(ask(port, token, sittings[n % 3].id) for n in range(18)))
     assert Counter(status for status, _ in answers) == {201: 1, 409: 17}
     assert {reason for status, reason in answers if status == 409} <= {"appointments.same-department", "appointments.full"}
+
+
+async def strangers(world: World, families: str) -> list[Somebody]:
+    """One person of each family, of different ages: nobody takes one for another."""
+    return [await world.resident(f"{family}明{family}", f"{1930 + 3 * n}-0{n % 9 + 1}-1{n % 9}") for n, family in enumerate(families)]
+
+
+async def test_who_books_at_the_same_moment_is_judged_alone(world: World, port: int) -> None:
+    """Those who are refused, for whatever reason, take nothing from those beside them."""
+    people = await strangers(world, _FAMILIES)
+    actors = [Actor(f"user/{one.person}", "resident", person=one.person, account=one.person) for one in people]
+    tokens = [await world.services.entries.issue(one, kind="token", lasts=3600) for one in actors]
+    first, second = await world.sitting(40), await world.sitting(40)
+    asked = [(token, sitting) for token in tokens for sitting in (first, second)]
+    answers = await asyncio.gather(*(ask(port, token, sitting.id) for token, sitting in asked))
+    got = [number for status, number in answers if status == 201]
+    assert len(got) == len(set(got)) == 16
+    assert Counter(reason for status, reason in answers if status != 201) == {"appointments.same-department": 16}
+    taken = await world.states(first.id) + await world.states(second.id)
+    assert taken.count("taken") == 16
+
+
+async def test_what_the_database_refuses_of_one_it_takes_of_the_others(world: World) -> None:
+    """A key of a booking that is older than anybody looks back to: nobody else's booking fails by it."""
+    people = await strangers(world, _OTHERS)
+    sitting, old = await world.sitting(20), await world.sitting(2)
+    async with world.as_resident(people[0]) as phone:
+        assert (await book(phone, sitting=old.id, key="once")).status_code == 201
+    async with world.services.database.connection() as connection:
+        await connection.execute("UPDATE appointments_booking SET day = day - 500, booked = booked - interval '500 days' WHERE sitting = $1", old.id)
+
+    async def one(who: Somebody) -> tuple[int, str]:
+        async with world.as_resident(who) as phone:
+            answer = await book(phone, sitting=sitting.id, key="once")
+            return answer.status_code, "" if answer.status_code == 201 else key_of(answer)
+
+    answers = await asyncio.gather(*map(one, people))
+    assert answers == [(409, "appointments.key-used"), *[(201, "")] * 5]
+    assert (await world.states(sitting.id)).count("taken") == 5
