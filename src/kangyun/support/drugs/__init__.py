@@ -30,7 +30,7 @@ from kangyun.support.drugs.queries.counter import at_counter, places_of, shelf_a
 from kangyun.support.drugs.queries.known import catalogue
 from kangyun.support.drugs.queries.parcels import of_courier
 from kangyun.support.drugs.queries.prescriptions import at_pharmacy, of_patients
-from kangyun.support.drugs.queries.priced import lines_with_prices, standing
+from kangyun.support.drugs.queries.priced import lines_with_prices, standing, with_prices
 
 errors.register("kangyun.support.drugs")
 
@@ -39,5 +39,5 @@ __all__ = [
     "at_counter", "at_door", "at_pharmacy", "cancel", "catalogue", "check", "choose", "claim", "claim_next", "close", "code_of", "confirm",
     "content_for", "count", "decline", "deliver", "dispense", "fail", "hand_over", "lines_with_prices", "load_list", "lock",
     "log_temperature", "look_up", "of_courier", "of_ones_own", "of_patients", "offer", "paid", "pass_", "pick_up", "places_of", "prescribe",
-    "publish", "refunded", "refuse_", "return_", "review", "settled", "shelf", "shelf_at", "sign_draft", "standing", "sweep", "take_back", "unlock",
+    "publish", "refunded", "refuse_", "return_", "review", "settled", "shelf", "shelf_at", "sign_draft", "standing", "sweep", "take_back", "unlock", "with_prices",
 ]

@@ -26,7 +26,7 @@ from kangyun.care.internet_hospital.model.consultations import (
     moved,
     proof,
 )
-from kangyun.care.internet_hospital.model.places import Clinic
+from kangyun.care.internet_hospital.model.places import Clinic, Hospital
 from kangyun.care.internet_hospital.queries import consultations, places
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population import patient_at
@@ -72,21 +72,21 @@ async def ask(handle: Handle, wish: Wish) -> Consultation:
     person = handle.actor.person
     if person is None:
         raise refuse(403, "forbidden", "internet_hospital.only-residents")
-    clinic = await _clinic(handle, wish)
+    clinic, hospital = await _open(handle, wish)
     shots = await pictures.taken(wish.proofs)
     known = await judge(handle, wish, clinic, paper=bool(shots))
     _check(known.findings)
-    chosen = await _doctor(handle, wish, clinic)
+    chosen = await _doctor(handle, wish, clinic, hospital)
     own = handle.acting(_ASK, "consult.ask", writes="Encounter")
     patient = await patient_at(own, person, clinic.institution)
     id_ = id_by(person, clinic.id, wish.key or uuid4().hex)
     writes = _writes(wish, known, (id_, patient), shots, chosen)
-    await own.commit(writes, key=f"consult.ask/{id_}")
     # The caller's own handle does not know yet that the institution keeps a Patient of the person.
-    return await consultations.consultation_of(own, id_)
+    return await consultations.after(own, await own.commit(writes, key=f"consult.ask/{id_}"), id_)
 
 
-async def _clinic(handle: Handle, wish: Wish) -> Clinic:
+async def _open(handle: Handle, wish: Wish) -> tuple[Clinic, Hospital]:
+    """The clinic that is asked, and the hospital whose it is."""
     clinic = await places.clinic_of(handle, wish.clinic)
     lifecycles.load(_ROOM).next("", "ask", "patient")
     if not clinic.active:
@@ -98,7 +98,7 @@ async def _clinic(handle: Handle, wish: Wish) -> Clinic:
         raise refuse(422, "value", "internet_hospital.wrong-kind", "kind")
     if not wish.complaint.strip() or len(wish.complaint) > papers.limit("characters"):
         raise refuse(422, "required", "internet_hospital.no-complaint", "complaint", most=str(papers.limit("characters")))
-    return clinic
+    return clinic, hospital
 
 
 def today() -> date:
@@ -129,13 +129,13 @@ def _check(findings: Sequence[Finding]) -> None:
             raise Problem(status, *found)
 
 
-async def _doctor(handle: Handle, wish: Wish, clinic: Clinic) -> Node | None:
+async def _doctor(handle: Handle, wish: Wish, clinic: Clinic, hospital: Hospital) -> Node | None:
     if not wish.doctor:
         return None
     found = await places.doctor_at(handle, wish.doctor, clinic.institution)
     if found is None or clinic.id not in found.clinics:
         raise refuse(422, "value", "internet_hospital.not-in-clinic", "doctor")
-    if doctors.faults(found, await places.hospital_of(handle, clinic.institution), clinic, today()):
+    if doctors.faults(found, hospital, clinic, today()):
         raise refuse(422, "value", "internet_hospital.not-qualified", "doctor")
     return reference("Practitioner", found.practitioner, found.name)
 
@@ -198,6 +198,5 @@ async def paid(own: Handle, id_: str) -> Consultation:
         return of
     state = lifecycles.load(_ROOM).next(of.state, "pay", "platform")
     now = clock.instant(clock.now())
-    await own.commit([Write("update", "Encounter", moved(of.node, state, now), id_, if_match=of.version)])
-    return await consultations.consultation_of(own, id_)
+    return await consultations.after(own, await own.commit([Write("update", "Encounter", moved(of.node, state, now), id_, if_match=of.version)]), id_)
 

@@ -31,8 +31,8 @@ def about(id_: str) -> str:
     return f"Encounter/{id_}"
 
 
-async def check_doctor(handle: Handle, of: Consultation) -> str:
-    """The caller's name as a doctor who may answer here.
+async def check_doctor(handle: Handle, of: Consultation, *, young: bool) -> str:
+    """The caller's name as a doctor who may answer here; `young` as `is_young` says.
 
     Raises Problem 403 with every reason why he may not: licence, years, registration, subjects, age of a child.
     """
@@ -41,7 +41,7 @@ async def check_doctor(handle: Handle, of: Consultation) -> str:
     found = doctors.faults(doctor, await places.hospital_of(handle, of.institution), clinic, today())
     if doctor is not None and not clinic.is_line and clinic.id not in doctor.clinics:
         found.append("not-assigned")
-    if await is_young(handle, of) and not admission.is_specialist(clinic):
+    if young and not admission.is_specialist(clinic):
         found.append("no-specialist")
     if found:
         raise Problem(403, *(Issue("forbidden", f"internet_hospital.doctor-{one}") for one in found))
@@ -63,15 +63,16 @@ async def start(services: Any, handle: Handle, id_: str, *, guardian_seen: bool 
     """
     of = await consultations.consultation_of(handle, id_)
     mine(handle.actor, of)
-    name = await check_doctor(handle, of)
+    young = await is_young(handle, of)
+    name = await check_doctor(handle, of, young=young)
     proof = await presence_of(services, handle.actor, about(id_))
     if proof is None:
         raise refuse(403, "login", "internet_hospital.not-present")
-    if await is_young(handle, of) and not (guardian_seen or extended(of.node, "guardian-seen")):
+    if young and not (guardian_seen or extended(of.node, "guardian-seen")):
         raise refuse(422, "required", "internet_hospital.guardian-not-seen", "guardian")
     own = handle.acting(_ANSWER, "consult.start", writes="Encounter")
-    await own.commit([], beside=lambda session: _begin(session, own, of, (proof.means, name), guardian_seen=guardian_seen))
-    return await consultations.consultation_of(own, id_)
+    written = await own.commit([], beside=lambda session: _begin(session, own, of, (proof.means, name), guardian_seen=guardian_seen))
+    return await consultations.after(own, written, id_)
 
 
 async def _begin(session: Transaction, handle: Handle, of: Consultation, how: tuple[str, str], *, guardian_seen: bool) -> Sequence[Write]:
@@ -152,7 +153,7 @@ async def send_offline(handle: Handle, id_: str, code: str, words: str = "") -> 
     """
     if code not in REASONS or (code == "other" and not words.strip()):
         raise refuse(422, "required", "internet_hospital.no-reason", "reason")
-    return await _end(handle, id_, "offline", code, words)
+    return await _end(handle, await consultations.consultation_of(handle, id_), "offline", code, words)
 
 
 REASONS = ("first-visit", "unsuitable", "worse", "child", "other")
@@ -165,11 +166,10 @@ async def finish(handle: Handle, id_: str) -> Consultation:
         record = await consultations.record_of(handle, of)
         if record is None or record["status"] != "final":
             raise refuse(409, "conflict", "internet_hospital.record-not-signed")
-    return await _end(handle, id_, "finish", "", "")
+    return await _end(handle, of, "finish", "", "")
 
 
-async def _end(handle: Handle, id_: str, event: str, code: str, words: str) -> Consultation:
-    of = await consultations.consultation_of(handle, id_)
+async def _end(handle: Handle, of: Consultation, event: str, code: str, words: str) -> Consultation:
     mine(handle.actor, of)
     own = handle.acting(_ANSWER, f"consult.{event}", writes="Encounter")
 
@@ -181,11 +181,10 @@ async def _end(handle: Handle, id_: str, event: str, code: str, words: str) -> C
         state = lifecycles.load(_ROOM).next(now_of.state, event, "doctor")
         await seats.leave(session.connection, now_of)
         key = _OFFLINE if event == "offline" else _FINISHED
-        notice = await tell(session.connection, now_of.patient, key, about=about(id_), page=f"/consult/visits/{id_}")
+        notice = await tell(session.connection, now_of.patient, key, about=about(of.id), page=f"/consult/visits/{of.id}")
         return [ended(now_of, state, "offline" if event == "offline" else "done", code, words), notice]
 
-    await own.commit([], beside=beside)
-    return await consultations.consultation_of(own, id_)
+    return await consultations.after(own, await own.commit([], beside=beside), of.id)
 
 
 def ended(of: Consultation, state: str, outcome: str, code: str = "", words: str = "") -> Write:

@@ -107,12 +107,13 @@ def _wish(handle: Handle, found: drugs.Held, quote: Quote) -> Wish:
 
 async def _medicine_quote(services: Parts, handle: Handle, found: drugs.Held, *, again: bool) -> Quote:
     own = acting(handle)
-    known = await insurance.insured_of_patient(own, found.patient)
-    if (known is None or again) and services.insurer.ready:
+    known = await insurance.whose(own, found.patient)
+    if (known[1] is None or again) and services.insurer.ready:
         # After the insurer had other figures than we, what it says of the year counts.
         await insurance.ask_eligibility(own, services.insurer, found.patient, found.pharmacy)
-    lines = await drugs.lines_with_prices(own, found.number)
+        known = await insurance.whose(own, found.patient)
     said = await drugs.content_for(own, found)
+    lines = await drugs.with_prices(own, found, said)
     catalogue = (await drugs.catalogue(own)).drugs
     goods = [_line(one, said.lines[one.line].days, catalogue[one.code].atc if one.code in catalogue else "") for one in lines]
     way = judging.way_of(found)
@@ -120,7 +121,7 @@ async def _medicine_quote(services: Parts, handle: Handle, found: drugs.Held, *,
         found.patient, found.pharmacy or found.institution, clock.now().astimezone(CHINA).date(),
         (*goods, *delivery_line(way, sum(one.amount for one in goods))), level=0, diagnoses=tuple(one.code for one in said.diagnoses),
         doctor=found.practitioner, encounter=found.encounter, prescription=found.number, online=found.setting == "internet")
-    counted = await insurance.estimate(own, bill)
+    counted = await insurance.estimate(own, bill, known=known)
     return quoted(counted.bill, counted.settlement, insured=counted.insured is not None)
 
 

@@ -44,8 +44,8 @@ async def say(handle: Handle, id_: str, said: Said) -> Node:
         return kept
     shots = await pictures.taken(said.pictures)
     own = handle.acting("consult.answer" if party == "doctor" else "consult.ask", "consult.say", writes="Communication")
-    await own.commit([], key=f"consult.say/{key}", beside=lambda session: _keep(session, own, of, said, shots))
-    return await own.read("Communication", key) or {}
+    written = await own.commit([], key=f"consult.say/{key}", beside=lambda session: _keep(session, own, of, said, shots))
+    return await consultations.kept(own, written, "Communication", key) or {}
 
 
 def _check(said: Said) -> None:
@@ -59,12 +59,12 @@ def _check(said: Said) -> None:
 
 async def _keep(session: Transaction, handle: Handle, of: Consultation, said: Said, shots: list[str]) -> Sequence[Write]:
     party = "doctor" if handle.actor.practitioner else "patient"
-    of = await consultations.again(session, of)
     if party == "doctor":
         of = await attending.at_work(session, handle, of)
-    elif of.state not in _OPEN:
-        raise refuse(409, "conflict", "internet_hospital.over")
     else:
+        of = await consultations.again(session, of)
+        if of.state not in _OPEN:
+            raise refuse(409, "conflict", "internet_hospital.over")
         await seats.take(session.connection, of, "patient", handle.actor)
     now, key = clock.instant(clock.now()), id_by(of.id, party, said.client)
     made = pictures.writes(shots, of.patient, of.id, key, now)
@@ -107,5 +107,4 @@ async def withdraw(handle: Handle, id_: str) -> Consultation:
         await seats.leave(session.connection, now_of)
         return [attending.ended(now_of, state, "withdrawn")]
 
-    await own.commit([], beside=beside)
-    return await consultations.consultation_of(own, id_)
+    return await consultations.after(own, await own.commit([], beside=beside), id_)

@@ -13,7 +13,7 @@ from kangyun.care.internet_hospital.decisions.admission import Diagnosis
 from kangyun.care.internet_hospital.decisions.papers import record_id
 from kangyun.care.internet_hospital.model import COMPLAINT, ICD10, KIND, PAPER, Node, id_of, reference, tagged
 from kangyun.care.internet_hospital.model.consultations import Consultation, consultation
-from kangyun.commons.access import Handle, Transaction
+from kangyun.commons.access import Handle, Transaction, Written
 from kangyun.commons.population import identities, patients_of
 
 _KIND_SYSTEM = "urn:kangyun:institution-kind"
@@ -25,6 +25,20 @@ async def consultation_of(handle: Handle, id_: str) -> Consultation:
     """A consultation that the caller may see. Raises Problem 404: hidden and absent look the same."""
     found = await handle.read("Encounter", id_)
     if found is None or not tagged(found, KIND):
+        raise refuse(404, "not-found", "internet_hospital.no-consultation")
+    return consultation(found)
+
+
+async def kept(own: Handle, written: Sequence[Written], type_: str, id_: str) -> Node | None:
+    """A resource as a commit has left it; where a repetition has written nothing, as it stands. own: of the platform."""
+    done = next((one.stored for one in written if one.stored and (one.type, one.id) == (type_, id_)), None)
+    return done.resource if done else await own.read(type_, id_)
+
+
+async def after(own: Handle, written: Sequence[Written], id_: str) -> Consultation:
+    """A consultation as a commit has left it, as `kept` says. Raises Problem 404."""
+    found = await kept(own, written, "Encounter", id_)
+    if found is None:
         raise refuse(404, "not-found", "internet_hospital.no-consultation")
     return consultation(found)
 

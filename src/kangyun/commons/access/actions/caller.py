@@ -131,6 +131,18 @@ class Caller:
         practitioner = hash64(f"Practitioner/{actor.practitioner}") if actor.practitioner else 0
         return sight.Facts(own, below, consortium, practitioner, actor.account or "", actor.purpose, sight.sensitive(), launched)
 
+    async def person_above(self, patient_id: str, connection: Connection | None = None) -> Stored | None:
+        """The Person that a Patient was last linked to, deleted or not; None for callers with conditions as well."""
+        if not (self.free("search", "Person") and self.free("read", "Person")):
+            return None
+        key = hash64(f"Patient/{patient_id}")
+        if connection is not None:
+            row = await connection.fetchrow(sql.person_above, key)
+        else:
+            async with self._database.connection() as own:
+                row = await own.fetchrow(sql.person_above, key)
+        return None if row is None else Stored("Person", *row)
+
     def masked(self, stored: Stored) -> Stored:
         """What it may see of one resource."""
         if self._mask == masking.NONE or stored.deleted:

@@ -140,6 +140,14 @@ class _Session:
         """Whether a Patient is the person whom the caller is, or acts for."""
         return await self._caller.is_own(patient_id, self._connection)
 
+    async def person_above(self, patient_id: str) -> dict[str, Any] | None:
+        """The Person that a Patient was last linked to, found by its key; None where it has to be searched, as for callers with conditions."""
+        found = await self._caller.person_above(patient_id, self._connection)
+        if found is None or found.deleted:
+            return None
+        self._caller.touched("read", (found,))
+        return self._caller.masked(found).resource
+
     def _judge_all(self) -> None:
         """A search over all types is for whoever may search any; it finds what the caller's conditions leave."""
         if not self._caller.may_search():

@@ -73,6 +73,9 @@ async def phone_of(parts: Parts, patient: str, person: str = "") -> str | None:
 
 
 async def _person_above(handle: Handle, patient: str) -> str:
+    above = await handle.person_above(patient)
+    if above is not None and above.get("active", True):
+        return str(above["id"])
     page = await handle.search("Person", [("link", f"Patient/{patient}")])
     return next((str(one["id"]) for one in page.resources if one.get("active", True)), "")
 

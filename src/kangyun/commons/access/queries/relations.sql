@@ -16,3 +16,6 @@ SELECT count(access_relate(r)) FROM resource r WHERE r.type = ANY ($1::smallint[
 
 -- name: facts
 SELECT own, below, consortium, launched FROM access_facts($1, $2, $3, $4)
+
+-- name: person_above
+SELECT r.id, r.version, r.updated, r.deleted, r.meta, r.body, r.resident FROM access_identity i JOIN resource r ON r.key = i.person WHERE i.resident = $1

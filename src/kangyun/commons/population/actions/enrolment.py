@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -34,12 +35,11 @@ async def patient_at(handle: Handle, person: str, institution: str) -> str:
 
 
 async def _kept(handle: Handle, patients: list[str], institution: str) -> str | None:
-    if not patients:
-        return None
-    asked = [("_id", ",".join(patients)), ("organization", f"Organization/{institution}"), ("_count", "50")]
-    page = await handle.search("Patient", asked)
-    ids = sorted(str(one["id"]) for one in page.resources if one.get("active", True))
-    return ids[0] if ids else None
+    # Together: reads that are asked for at once are one statement.
+    read = await asyncio.gather(*(handle.read("Patient", one) for one in patients))
+    here = f"Organization/{institution}"
+    kept = (one for one in read if one and one.get("active", True) and one.get("managingOrganization", {}).get("reference") == here)
+    return min((str(one["id"]) for one in kept), default=None)
 
 
 async def _enrol(handle: Handle, person: dict[str, Any], others: list[str], institution: str) -> str:

@@ -15,6 +15,10 @@ class Reading(Protocol):
         """Read one resource."""
         ...
 
+    async def person_above(self, patient_id: str, /) -> dict[str, Any] | None:
+        """The Person that a Patient was last linked to, where it is found without a search."""
+        ...
+
     async def search(self, type_: str, query: Sequence[tuple[str, str]], /) -> Any:
         """Search a type; the answer has `resources`."""
         ...
@@ -29,6 +33,9 @@ async def identities(handle: Reading, patient_id: str) -> list[str]:
 
 async def person_of(handle: Reading, patient_id: str) -> dict[str, Any] | None:
     """The Person (golden record) above a Patient; None when it was never placed."""
+    above = await handle.person_above(patient_id)
+    if above is not None and above.get("active", True) and patient_id in patients_of(above):
+        return above
     return (await persons_of(handle, [patient_id])).get(patient_id)
 
 

@@ -11,7 +11,6 @@ import structlog
 
 from kangyun.base.errors import Problem, refuse
 from kangyun.commons.access import Handle
-from kangyun.commons.population import identities
 from kangyun.support.insurance.actions.parts import working
 from kangyun.support.insurance.decisions.audit import findings
 from kangyun.support.insurance.decisions.cases import case_of
@@ -21,21 +20,23 @@ from kangyun.support.insurance.decisions.policies import chronic_or, home_area, 
 from kangyun.support.insurance.decisions.settlement import all_cash, settle
 from kangyun.support.insurance.gateways.insurer import Insurer, Refusal, Unanswered
 from kangyun.support.insurance.model import Bill, Estimate, Finding, Insured, Settlement
-from kangyun.support.insurance.queries import history, insured_among, level_of, used
+from kangyun.support.insurance.queries import Whose, history, level_of, used, whose
 
 log = structlog.get_logger()
 
 
-async def estimate(handle: Handle, bill: Bill, insurer: Insurer | None = None, stage: str = "pre") -> Estimate:
+async def estimate(handle: Handle, bill: Bill, insurer: Insurer | None = None, stage: str = "pre", known: Whose | None = None) -> Estimate:
     """What each payer would pay of a bill, and what the audit says of it. The caller judges for whom.
+
+    known: what `whose` has just said of the bill's Patient, which is not asked again then.
 
     With an `insurer` it is asked as well (2206); where it is away our own figures stand, and where it has others the estimate
     is refused, since nobody may be told a figure that the insurer has denied. Raises Problem 409 for that, for a bill that
     a rule of the audit refuses, and where no policy speaks for the area or the day.
     """
     own = working(handle, "insurance.estimate")
-    patients = await identities(own, bill.patient)
-    return await counted(own, bill, patients, await insured_among(own, patients), insurer=insurer, stage=stage)
+    patients, insured = known or await whose(own, bill.patient)
+    return await counted(own, bill, patients, insured, insurer=insurer, stage=stage)
 
 
 async def counted(

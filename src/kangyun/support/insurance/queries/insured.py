@@ -20,9 +20,19 @@ _KIND = "urn:kangyun:institution-kind"
 _DAYS = 366
 
 
+# All Patients of a person, and how the person is insured.
+Whose = tuple[Sequence[str], Insured | None]
+
+
+async def whose(handle: Handle, patient: str) -> Whose:
+    """All Patients of the person of a Patient, and how the person is insured, as the record says; None when it says nothing."""
+    patients = await identities(handle, patient)
+    return patients, await insured_among(handle, patients)
+
+
 async def insured_of_patient(handle: Handle, patient: str) -> Insured | None:
     """How the person of a Patient is insured, as the record says; None when it says nothing."""
-    return await insured_among(handle, await identities(handle, patient))
+    return (await whose(handle, patient))[1]
 
 
 async def insured_among(handle: Handle, patients: Sequence[str]) -> Insured | None:
