@@ -50,7 +50,7 @@
     const closer = event.target.closest("[data-dismiss]");
     if (closer) closer.closest(".toast-item")?.remove();
     // To the form and what was typed there: its address alone would show it empty.
-    if (event.target.closest("[data-back]") && history.length > 1) {
+    if (event.target.closest("[data-to-form]") && history.length > 1) {
       event.preventDefault();
       history.back();
     }
@@ -108,7 +108,7 @@
     });
   }
 
-  if (!document.querySelector("[data-back]")) {
+  if (!document.querySelector("[data-to-form]")) {
     const last = sessionStorage.getItem(kept);
     sessionStorage.removeItem(kept);
     const [here] = performance.getEntriesByType("navigation");

@@ -145,7 +145,7 @@ async def test_whoever_sent_a_form_is_led_back_to_what_was_typed() -> None:
     async with client_of(small_app(), accept="text/html") as client:
         refused = await client.post("/save", data={"word": "a"})
         assert refused.status_code == 403
-        assert re.search(r'<a [^>]*href="/save" data-back>.*返回修改', refused.text)
+        assert re.search(r'<a [^>]*href="/save" data-to-form>.*返回修改', refused.text)
         assert "再试一次" not in refused.text, "there is nothing to be had at the address of a form"
         assert "页面已过期" in refused.text
         part = await client.post("/save", data={"word": "a"}, headers={"hx-request": "true"})

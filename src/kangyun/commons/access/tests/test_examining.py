@@ -249,7 +249,7 @@ async def test_old_days_move_into_sealed_files_and_are_examined_there(services: 
     assert all(b"user/" not in path.read_bytes() for path in files)
 
     content = files[1].read_bytes()
-    for damaged in (content[:-1], content[:100] + b"x" + content[101:], files[0].read_bytes(), b""):
+    for damaged in (content[:-1], content[:100] + bytes([content[100] ^ 1]) + content[101:], files[0].read_bytes(), b""):
         files[1].write_bytes(damaged)
         assert any("archive" in str(finding) for finding in await findings(services))
     files[1].unlink()
