@@ -46,6 +46,10 @@ class Handle(Protocol):
         """Read one resource."""
         ...
 
+    async def person_above(self, patient_id: str, /) -> dict[str, Any] | None:
+        """The Person that a Patient was last linked to, where it is found without a search."""
+        ...
+
     async def search(self, type_: str, query: str | Sequence[tuple[str, str]], /) -> Any:
         """Search a type."""
         ...
