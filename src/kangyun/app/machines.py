@@ -184,4 +184,3 @@ def _segment(text: str) -> tuple[str, str | None]:
     """What a segment begins with, and the name of the parameter that takes the rest of it."""
     start, _, name = text.partition("{")
     return start, name.removesuffix("}") or None
-

@@ -256,4 +256,3 @@ class _Sheet:
 def _reason(issue: Issue) -> Reason:
     params = {"text": errors.text(issue, "zh"), "text_en": errors.text(issue, "en")}
     return Reason("exchange.refused-by-record", "", {name: f"{text} ({issue.expression})" for name, text in params.items()})
-

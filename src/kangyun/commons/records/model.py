@@ -205,4 +205,3 @@ class Caller(Session, Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """A session in one transaction."""
         ...
-

@@ -199,4 +199,3 @@ async def paid(own: Handle, id_: str) -> Consultation:
     state = lifecycles.load(_ROOM).next(of.state, "pay", "platform")
     now = clock.instant(clock.now())
     return await consultations.after(own, await own.commit([Write("update", "Encounter", moved(of.node, state, now), id_, if_match=of.version)]), id_)
-

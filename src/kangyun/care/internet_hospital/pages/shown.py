@@ -191,4 +191,3 @@ def _order(one: Node, booking: Node | None, language: str) -> dict[str, Any]:
 def subject_name(code: str, language: str) -> str:
     """The name of a subject of practice."""
     return admission.subjects(language).get(code, "")
-

@@ -216,4 +216,3 @@ def _words(text: str) -> list[str]:
     """The parameters and modifiers in `patient.name:exact`, `_has:Patient:link:name` or `-birthdate,name`."""
     parts = [part.lstrip("-") for part in re.split(r"[.,]", text)]
     return [word for part in parts for word in (part, *part.split(":"), *(f":{mark}" for mark in part.split(":")[1:]))]
-

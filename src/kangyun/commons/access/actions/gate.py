@@ -435,4 +435,3 @@ class Handle(_Session):
         async with self._store.transaction() as session:
             yield Transaction(session, self._caller)
         self._note()
-

@@ -129,5 +129,3 @@ async def _note(parts: Parts, actor: Actor, what: str, *persons: dict[str, Any])
 
 async def _is_child(parts: Parts, id_: str) -> bool:
     return kind_of(born_of(await person(parts, id_)), today(parts.settings)) == "child"
-
-

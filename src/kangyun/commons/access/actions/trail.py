@@ -218,5 +218,3 @@ def _is_faulty(error: BaseException) -> bool:
 def _away(error: BaseException) -> Problem:
     log.error("audit.unwritten", error=type(error).__name__)
     return error if isinstance(error, Problem) else refuse(503, "transient", "base.database-away")
-
-

@@ -113,5 +113,3 @@ def routes() -> list[BaseRoute]:
 def menu() -> list[web.MenuEntry]:
     """The page's place in the menu."""
     return [web.MenuEntry("access.visitors.menu", _PATH, icon="clock", order=64, about="access.visitors.about")]
-
-

@@ -398,5 +398,3 @@ async def test_a_scope_that_the_app_may_not_have_is_left_out(services: Services,
     tokens = await asking.tokens("launch/patient patient/*.cruds offline_access", patient)
     assert tokens["scope"] == "launch/patient patient/Observation.rs"
     assert "refresh_token" not in tokens
-
-

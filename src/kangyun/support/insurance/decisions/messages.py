@@ -94,4 +94,3 @@ def check_example(_rule: Rule, given: Mapping[str, Any]) -> Any:
     if "fields" in given:
         return amounts(given["fields"])
     return figures(given["figures"]) if "figures" in given else interface().body["insutype"][given["insutype"]]
-

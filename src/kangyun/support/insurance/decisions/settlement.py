@@ -103,4 +103,3 @@ def _above(amount: Fen, threshold: Fen, rate: int) -> Fen:
 def _left(cap: Fen | None, used: Fen) -> Fen:
     """What is left under a cap; more than anybody can pay where there is none."""
     return 1 << 60 if cap is None else max(0, cap - used)
-

@@ -190,5 +190,3 @@ def replaced(paper: Paper) -> list[str]:
                 root, extension = attribute(one, ".", "root"), attribute(one, ".", "extension")
                 found.append("^".join(part for part in (root, extension) if part))
     return [one for one in found if one]
-
-
