@@ -61,13 +61,15 @@ async def _world(database: Database) -> None:
     await put(database, WORLD)
 
 
-@pytest.fixture(params=[1000, 0], ids=["few", "many"])
-def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chains are answered in two ways that must agree; 0 makes every inner search one of many."""
-    monkeypatch.setattr(chains, "FEW", request.param)
+@pytest.fixture(params=[(1000, 1000), (0, 1000), (0, 0)], ids=["few", "some", "many"])
+def _each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains are answered in three ways that must agree; zeros make every inner search one of many."""
+    few, some = request.param
+    monkeypatch.setattr(chains, "FEW", few)
+    monkeypatch.setattr(chains, "SOME", some)
 
 
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("_each_way")
 @pytest.mark.parametrize(("address", "expected"), [
     ("Observation?subject:Patient.name=王", "o1 o3 o5"),
     ("Observation?patient.name=wxm", "o1 o3 o5"),

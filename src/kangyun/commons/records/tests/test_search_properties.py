@@ -185,21 +185,22 @@ async def fill(database: Database, world: list[Json]) -> None:
     await put(database, world)
 
 
-@pytest.mark.parametrize("few", [1000, 0])
+@pytest.mark.parametrize("ways", [(1000, 1000), (0, 1000), (0, 0)])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture])
 @given(world=WORLDS, observations=st.lists(OBSERVATION_QUERIES, min_size=8, max_size=8),
        patients=st.lists(PATIENT_QUERIES, min_size=5, max_size=5))  # fmt: skip
 async def test_it_finds_what_a_plain_scan_finds(
-    database: Database, few: int, world: list[Json], observations: list[Any], patients: list[Any]
+    database: Database, ways: tuple[int, int], world: list[Json], observations: list[Any], patients: list[Any]
 ) -> None:
     await fill(database, world)
-    usual, chains.FEW = chains.FEW, few
+    usual = chains.FEW, chains.SOME
+    chains.FEW, chains.SOME = ways
     try:
         for type_, queries in (("Observation", observations), ("Patient", patients)):
             for params in queries:
                 assert await found(database, type_, params) == scan(world, type_, params), (type_, params)
     finally:
-        chains.FEW = usual
+        chains.FEW, chains.SOME = usual
 
 
 def _examples() -> list[Path]:

@@ -1,8 +1,9 @@
 """Chains and reverse chains: few matches of the inner search become tokens or keys, many are tested row by row.
 
-Both ways give the same answer. Up to FEW inner resources, the outer search is one visit of the token index with a
-known array, which the planner can estimate; beyond that, matches are so frequent that testing the outer rows one by
-one fills a page soon.
+Each way gives the same answer. Up to FEW inner resources, the outer search is one visit of the token index with a
+known array, which the planner can estimate; beyond that, the outer rows are tested one by one until the page is full.
+Up to SOME, whose references are seldom among them, the test is a look into a table of the keys that were found; matches
+of more are so frequent that each test may read what the row refers to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from kangyun.commons.records.queries.search.conditions import (
     HasLexeme,
     HasSpan,
     HasToken,
+    LinksTo,
     Not,
     Nothing,
     Reverse,
@@ -29,6 +31,7 @@ from kangyun.commons.records.queries.search.query import Restriction, compartmen
 from kangyun.commons.records.queries.search.sql import Statement
 
 FEW = 400
+SOME = 1500
 
 
 async def settle(connection: Connection, restriction: Restriction, condition: Condition) -> Condition:
@@ -62,9 +65,28 @@ async def _chain(connection: Connection, restriction: Restriction, chain: Chain)
         text = f"SELECT l FROM (SELECT r.links, r.tokens {rows}) r, unnest(r.links) l WHERE r.tokens @> ARRAY[l # {url}]"
     keys = [row[0] for row in await connection.fetch(text, *statement.values)]
     if len(keys) > FEW:
-        return chain
+        return await _chain_of_some(connection, restriction, chain)
     tokens = tuple(key ^ seed for key in keys for seed in chain.seeds)
     return HasToken(tokens, rare=chain.type in compartment_types()) if tokens else Nothing()
+
+
+async def _chain_of_some(connection: Connection, restriction: Restriction, chain: Chain) -> Condition:
+    if chain.canonical is not None or await expected(connection, restriction, (chain.type,), (chain.inner,)) > SOME:
+        return chain
+    statement = Statement(restriction)
+    where = statement.where("r", (chain.type,), (chain.inner,), implied=True)
+    rows = await connection.fetch(f"SELECT r.key FROM resource r WHERE {where} LIMIT {SOME + 1}", *statement.values)
+    return chain if len(rows) > SOME else LinksTo(chain.seeds, tuple(row["key"] for row in rows))
+
+
+async def expected(
+    connection: Connection, restriction: Restriction, types: tuple[str, ...], conditions: tuple[Condition, ...]
+) -> int:
+    """How many resources the planner expects to fulfil the conditions."""
+    statement = Statement(restriction)
+    where = statement.where("r", types, conditions, implied=True)
+    lines = await connection.fetch(f"EXPLAIN SELECT FROM resource r WHERE {where}", *statement.values)
+    return int(lines[0][0].partition("rows=")[2].partition(" ")[0])
 
 
 async def _reverse(connection: Connection, restriction: Restriction, reverse: Reverse) -> Condition:

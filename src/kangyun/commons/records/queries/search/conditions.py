@@ -134,12 +134,24 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class LinksTo:
+    """A reference under one of the seeds names one of the keys, which are too many for the token index."""
+
+    seeds: tuple[int, ...]
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reverse:
-    """A resource of `type` for which `inner` is true refers to this one under one of the seeds."""
+    """A resource of `type` for which `inner` is true refers to this one under one of the seeds.
+
+    `rare` when this one is a resident's, so that few refer to it.
+    """
 
     type: str
     seeds: tuple[int, ...]
     inner: Condition
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ class Given:
 
 Condition: TypeAlias = (
     Nothing | All | AnyOf | Not | HasToken | HasLexeme | Contains | HasSpan | SpanExists | HasKey | Updated | IsType
-    | Chain | Reverse | Given | Inside
+    | Chain | LinksTo | Reverse | Given | Inside
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from kangyun.commons.records.queries.search.conditions import (
     all_of,
     any_of,
 )
+from kangyun.commons.records.queries.search.query import compartment_types
 from kangyun.commons.records.queries.search.refusals import bad_modifier, bad_value, too_costly, unknown, unsupported
 from kangyun.commons.records.queries.search.syntax import split, unescape
 
@@ -159,7 +160,7 @@ class Reader:
         if parameter.kind != "reference":
             raise bad_modifier("_has", code)
         uses = [use for use in parameter.uses if type_name is None or type_name in tokens.targets(use, parameter)]
-        return Reverse(source, _params(uses), inner) if uses else Nothing()
+        return Reverse(source, _params(uses), inner, type_name in compartment_types()) if uses else Nothing()
 
     def _list(self, type_name: str | None, name: str, modifier: str, value: str) -> Condition:
         """_list=id: the members of a List resource."""

@@ -8,7 +8,7 @@ from typing import Any
 from kangyun.base.database import Connection
 from kangyun.commons.records.model import Stored, type_name
 from kangyun.commons.records.queries.search import cursor as cursors
-from kangyun.commons.records.queries.search.chains import settle
+from kangyun.commons.records.queries.search.chains import expected, settle
 from kangyun.commons.records.queries.search.conditions import All, Condition, HasToken, Nothing
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.includes import included
@@ -78,7 +78,7 @@ async def _total(connection: Connection, query: Query, known: int | None) -> int
     if known is not None:
         return known
     if query.total == "estimate" and query.restriction.by_type is None:
-        return await _estimate(connection, query)
+        return await expected(connection, query.restriction, query.types, query.conditions)
     if query.cursor is None and _cheap(query.conditions):
         found = await _count(connection, query, CHEAP_TOTAL + 1)
         return found if found <= CHEAP_TOTAL else None
@@ -97,11 +97,3 @@ async def _count(connection: Connection, query: Query, limit: int | None) -> int
     # In the order of the page: the planner then walks the type, not the table, which may begin with other types.
     some = f"SELECT FROM resource r WHERE {where}" + (f" ORDER BY r.type, r.rid LIMIT {limit}" if limit else "")
     return await connection.fetchval(f"SELECT count(*) FROM ({some}) r", *statement.values)
-
-
-async def _estimate(connection: Connection, query: Query) -> int:
-    """What the planner expects."""
-    statement = Statement(query.restriction)
-    where = statement.where("r", query.types, query.conditions, implied=True)
-    lines = await connection.fetch(f"EXPLAIN SELECT FROM resource r WHERE {where}", *statement.values)
-    return int(lines[0][0].partition("rows=")[2].partition(" ")[0])

@@ -18,6 +18,7 @@ from kangyun.commons.records.queries.search.conditions import (
     HasToken,
     Inside,
     IsType,
+    LinksTo,
     Not,
     Nothing,
     Reverse,
@@ -146,6 +147,8 @@ class Statement:
                 return self._types(alias, types)
             case Chain():
                 return self._chain(alias, condition)
+            case LinksTo():
+                return self._links(alias, condition)
             case Reverse():
                 return self._reverse(alias, condition)
             case Given(text, values):
@@ -211,11 +214,24 @@ class Statement:
             f" WHERE {link} AND {where} OFFSET 0) {inner} WHERE {seeds} OFFSET 0)"
         )
 
+    def _links(self, alias: str, test: LinksTo) -> str:
+        """Row by row against the keys, of which PostgreSQL makes a hash table."""
+        seeds = " OR ".join(f"{alias}.tokens @> ARRAY[l # {self.add(seed, 'bigint')}]" for seed in test.seeds)
+        keys = self.add(list(test.keys), self.LIST)
+        return f"EXISTS (SELECT FROM unnest({alias}.links) l WHERE l = ANY ({keys}) AND ({seeds}) OFFSET 0)"
+
     def _reverse(self, alias: str, reverse: Reverse) -> str:
+        """Row by row, by the token index.
+
+        EXISTS alone is planned as if one of the table's first rows would do, and reads the table from its beginning for each
+        outer row; WITH is planned for all its rows and still stops at the first.
+        """
         inner = self.alias("h")
-        seeds = [f"{inner}.tokens @> ARRAY[{alias}.key # {self.add(seed, 'bigint')}]" for seed in reverse.seeds]
+        linked = " OR ".join(f"{inner}.tokens @> ARRAY[{alias}.key # {self.add(seed, 'bigint')}]" for seed in reverse.seeds)
         where = self.where(inner, (reverse.type,), (reverse.inner,))
-        return f"EXISTS (SELECT FROM resource {inner} WHERE ({' OR '.join(seeds)}) AND {where} OFFSET 0)"
+        # To look through a resident's few resources is quicker than to intersect them with a frequent token.
+        first, then = (linked, where) if reverse.rare else (f"({linked}) AND {where}", "true")
+        return f"EXISTS (WITH {inner} AS MATERIALIZED (SELECT * FROM resource {inner} WHERE {first}) SELECT FROM {inner} WHERE {then})"
 
 
 def _owned(condition: Condition) -> bool:
