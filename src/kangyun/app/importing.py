@@ -18,7 +18,7 @@ from kangyun.app.services import open_services, settle_process
 from kangyun.base.errors import operation_outcome
 from kangyun.base.keys import open_keys, vault
 from kangyun.base.settings import Settings
-from kangyun.commons.records.actions.importing import Chunk, Loaded, chunks, done_chunks, load_chunk
+from kangyun.commons.records.actions.importing import Chunk, Loaded, chunks, done_chunks, load_chunk, ready_to_search
 
 _AHEAD = 4
 
@@ -38,7 +38,7 @@ async def _import(settings: Settings, files: list[Path], processes: int) -> int:
         started = time.monotonic()
         todo, before = await _todo(dsn, files)
         loaded = await asyncio.to_thread(_load_all, (settings, dsn), todo, processes, before)
-        await _analyse(dsn)
+        await _finish(dsn)
     finally:
         await services.close()
         await services.database.stop_server()
@@ -62,10 +62,9 @@ async def _todo(dsn: str, files: Iterable[Path]) -> tuple[list[Chunk], int]:
         await connection.close()
 
 
-async def _analyse(dsn: str) -> None:
-    """Searches need to know what is frequent; the server's own pass may be a minute away."""
+async def _finish(dsn: str) -> None:
     connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn)
-    await connection.execute("ANALYZE resource, span")
+    await ready_to_search(connection)
     await connection.close()
 
 

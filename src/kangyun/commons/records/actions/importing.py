@@ -60,6 +60,12 @@ async def done_chunks(connection: asyncpg.Connection[asyncpg.Record], name: str)
     return {row["start"]: row["stored"] for row in rows}
 
 
+async def ready_to_search(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Searches need to know what is frequent, and read all that is not sorted in; the server's own pass may be a minute away."""
+    await connection.execute(sql.sort_in)
+    await connection.execute("ANALYZE resource, span")
+
+
 async def load_chunk(connection: asyncpg.Connection[asyncpg.Record], chunk: Chunk) -> Loaded:
     """Validate, index and store the lines of a chunk; lines that are refused do not hinder the others."""
     loaded = Loaded()

@@ -64,7 +64,8 @@ NAME = some(
     family=st.sampled_from(["王", "du Marché", "Duncan", "欧阳"]), given=st.lists(st.sampled_from(["小明", "Ángela", "明"]), min_size=1, max_size=2),
     text=st.sampled_from(["王小明", "Wang X", "欧阳明"]),
 )  # fmt: skip
-PERIOD = some(start=DATES, end=DATES)
+# What ends before it begins is not stored (per-1).
+PERIOD = some(start=DATES, end=DATES).filter(lambda p: p.get("start", "") <= p.get("end", "9"))
 IDENTIFIER = some(system=SYSTEMS, value=CODES)
 
 

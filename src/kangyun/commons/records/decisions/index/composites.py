@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 from kangyun.commons.records.decisions.index import references, spans, tokens
 from kangyun.commons.records.decisions.index.entries import Collected
@@ -17,7 +18,7 @@ from kangyun.commons.records.model import hash64
 
 # Between the texts of a pair of tokens; it cannot stand in a FHIR string.
 SEPARATOR = "\x1f"
-
+_NOTHING: list[Any] = []
 
 
 def shape(pairing: Pairing) -> str:
@@ -34,23 +35,26 @@ def collector(pairing: Pairing, slot: Slot) -> Collector:
 
 
 def _tokens(pairing: Pairing, slot: Slot) -> Collector:
-    seed, parts = slot.seed, [_places(part, pairing) for part in pairing.parts]
+    seed, (first, second) = slot.seed, ([_texts(place) for place in _places(part, pairing)] for part in pairing.parts)
 
     def collect(item: Any, out: Collected) -> None:
-        found = [list(_texts(places, item, out)) for places in parts]
-        out.tokens += [hash64(SEPARATOR.join(pair)) ^ seed for pair in product(*found)]
+        seconds = _all(second, item, out)
+        if seconds:
+            pairs = product(_all(first, item, out), seconds)
+            out.tokens += [hash64(SEPARATOR.join(pair)) ^ seed for pair in pairs]
 
     return collect
 
 
 def _span(pairing: Pairing, slot: Slot) -> Collector:
-    seed, (first, second) = slot.seed, (_places(part, pairing) for part in pairing.parts)
+    seed, first, second = slot.seed, *_parts(pairing)
 
     def collect(item: Any, out: Collected) -> None:
-        measured = list(_measured(second, item, out))
+        measured = _all(second, item, out)
         if measured:
-            for text in firsts(pairing, _texts(first, item, out)):
-                out.spans += [(seed ^ hash64(text), *values) for values in measured]
+            for text in firsts(pairing, _all(first, item, out)):
+                param = seed ^ hash64(text)
+                out.spans += [(param, *values) for values in measured]
 
     return collect
 
@@ -62,12 +66,12 @@ def firsts(pairing: Pairing, texts: Iterable[str]) -> set[str]:
 
 def _window(pairing: Pairing, slot: Slot) -> Collector:
     """Two numbers of one base item share a span: the first is its lo, the second its hi."""
-    seed, (first, second, third) = slot.seed, (_places(part, pairing) for part in pairing.parts)
+    seed, first, second, third = slot.seed, *_parts(pairing)
 
     def collect(item: Any, out: Collected) -> None:
-        lows = [found[0] for found in _measured(second, item, out)]
-        highs = [found[0] for found in _measured(third, item, out)]
-        for text, low, high in product(_texts(first, item, out), lows, highs):
+        lows = [found[0] for found in _all(second, item, out)]
+        highs = [found[0] for found in _all(third, item, out)]
+        for text, low, high in product(_all(first, item, out), lows, highs):
             out.spans.append((seed ^ hash64(text), low, high, None, None, None))
 
     return collect
@@ -82,8 +86,18 @@ class _Place:
     path: Path
     outside: bool
 
-    def values(self, item: Any, out: Collected) -> list[Any]:
-        return values(self.path, out.resource if self.outside else item)
+
+_Reader: TypeAlias = Callable[[Any, Collected], list[Any]]
+
+
+def _parts(pairing: Pairing) -> list[list[_Reader]]:
+    """Readers of texts for the first component, of ranges for the others."""
+    first, *others = ([*_places(part, pairing)] for part in pairing.parts)
+    return [[_texts(place) for place in first], *([_measured(place) for place in places] for places in others)]
+
+
+def _all(readers: list[_Reader], item: Any, out: Collected) -> list[Any]:
+    return [found for read in readers for found in read(item, out)]
 
 
 def _places(part: Part, pairing: Pairing) -> tuple[_Place, ...]:
@@ -95,16 +109,27 @@ def _place(kind: str, slot: Slot, base: Path) -> _Place:
     return _Place(kind, slot.type, slot.path if outside else relative(slot, base), outside)
 
 
-def _texts(places: tuple[_Place, ...], item: Any, out: Collected) -> Iterator[str]:
-    for place in places:
-        for value in place.values(item, out):
-            yield from (references if place.kind == "reference" else tokens).texts(place.type, value)
+def _texts(place: _Place) -> _Reader:
+    """Reads the texts by which the values of a place may be asked."""
+    return _each(place, partial((references if place.kind == "reference" else tokens).texts, place.type))
 
 
-def _measured(places: tuple[_Place, ...], item: Any, out: Collected) -> Iterator[spans.Measured]:
-    for place in places:
-        found = place.values(item, out)
-        if found:
-            read = spans.reader(place.kind, place.type)
-            for value in found:
-                yield from read(value)
+def _measured(place: _Place) -> _Reader:
+    """Reads the ranges of the values of a place."""
+    return _each(place, spans.reader(place.kind, place.type))
+
+
+def _each(place: _Place, of: Callable[[Any], Iterable[Any]]) -> _Reader:
+    """Reads what `of` says of each value of a place. Most places are one element, and most of those are not there."""
+    path, outside = place.path, place.outside
+    name = path.steps[0] if len(path.steps) == 1 else None
+    if not isinstance(name, str):
+        return lambda item, out: [found for value in values(path, out.resource if outside else item) for found in of(value)]
+
+    def read(item: Any, out: Collected) -> list[Any]:
+        value = (out.resource if outside else item).get(name)
+        if value is None:
+            return _NOTHING
+        return [found for one in value for found in of(one)] if value.__class__ is list else [*of(value)]
+
+    return read

@@ -69,9 +69,10 @@ def _tree(type_name: str) -> Node:
         root.at(slot.path).collectors.append(_collector(type_name, slot))
     for parameter in parameters(type_name).values():
         _add_computed(root, parameter)
-        for pairing in parameter.pairings:
-            if pairing.slot:
-                root.at(pairing.base).collectors.append(composites.collector(pairing, pairing.slot))
+    pairings = [pairing for parameter in parameters(type_name).values() for pairing in parameter.pairings]
+    for slot, pairing in {pairing.slot: pairing for pairing in pairings}.items():
+        if slot:
+            root.at(pairing.base).collectors.append(composites.collector(pairing, slot))
     _add_full_names(root, slots_of(type_name))
     return root
 

@@ -7,7 +7,7 @@ identifiers and contact points tell who somebody is and stand under keyed number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from kangyun.base.text import fold
@@ -159,15 +159,14 @@ def deceased(slot: Slot) -> Callable[[Json, Collected], None]:
     return collect
 
 
-def texts(kind: str, value: Any) -> Iterator[str]:
+def texts(kind: str, value: Any) -> list[str]:
     """The texts by which a token value may be asked inside a composite: without `system|` and presence."""
     if kind == "CodeableConcept":
-        for coding in value.get("coding", ()):
-            yield from texts("Coding", coding)
-    elif kind in PRIMITIVE_TOKENS:
-        yield plain(value)
-    else:
-        code, system = value.get("code") if kind == "Coding" else value.get("value"), value.get("system")
-        if code:
-            text = contact_text(code) if kind == "ContactPoint" else code
-            yield from (text, f"{system or ''}|{text}")
+        return [text for coding in value.get("coding", ()) for text in texts("Coding", coding)]
+    if kind in PRIMITIVE_TOKENS:
+        return [plain(value)]
+    code, system = value.get("code") if kind == "Coding" else value.get("value"), value.get("system")
+    if not code:
+        return []
+    text = contact_text(code) if kind == "ContactPoint" else code
+    return [text, f"{system or ''}|{text}"]
