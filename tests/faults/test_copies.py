@@ -106,6 +106,7 @@ async def test_an_import_that_was_killed_goes_on_and_stores_everything_once(tmp_
     assert refusals[0]["outcome"]["issue"][0]["expression"] == ["Patient.gender"]
     again = await asyncio.to_thread(run, "import", "--data", folder / "data", "--processes", "1", *files, check=False)
     assert "0 stored" in again.stdout
+    await _nothing_left_to_do(folder / "data")
     await _imported(Server(folder / "data"))
 
 
@@ -122,6 +123,17 @@ def _kill_an_import(folder: Path, files: list[Path]) -> bool:
     process.wait()
     process.stdout.close()
     return working
+
+
+async def _nothing_left_to_do(data: Path) -> None:
+    """What was imported is labelled and sorted in: whoever comes first need not wait for either."""
+    database = EmbeddedServer(data / "postgres")
+    await asyncio.to_thread(database.ensure_running)
+    connection = await asyncpg.connect(database.dsn())
+    assert await connection.fetchval("SELECT done FROM access_labelling")
+    assert not await connection.fetchval("SELECT gin_clean_pending_list('resource_tokens') + gin_clean_pending_list('resource_strings')")
+    await connection.close()
+    await asyncio.to_thread(database.stop)
 
 
 async def _imported(server: Server) -> None:

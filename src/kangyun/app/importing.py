@@ -18,6 +18,7 @@ from kangyun.app.services import open_services, settle_process
 from kangyun.base.errors import operation_outcome
 from kangyun.base.keys import open_keys, vault
 from kangyun.base.settings import Settings
+from kangyun.commons.access import label_all
 from kangyun.commons.records.actions.importing import Chunk, Loaded, chunks, done_chunks, load_chunk, ready_to_search
 
 _AHEAD = 4
@@ -36,6 +37,8 @@ async def _import(settings: Settings, files: list[Path], processes: int) -> int:
     try:
         dsn = services.database.dsn
         started = time.monotonic()
+        # What comes is labelled as it is written: of an empty record nothing has to be looked at again later.
+        await label_all(services.database)
         todo, before = await _todo(dsn, files)
         loaded = await asyncio.to_thread(_load_all, (settings, dsn), todo, processes, before)
         await _finish(dsn)
