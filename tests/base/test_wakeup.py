@@ -15,6 +15,7 @@ class SlowDatabase:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.closed = False
         self.go = asyncio.Event()
 
     @asynccontextmanager
@@ -37,3 +38,11 @@ async def test_rings_of_one_pause_are_one_call_and_a_ring_while_it_is_under_way_
     await asyncio.sleep(0.1)
     db.go.set()
     assert db.calls == 2
+
+
+async def test_who_closes_the_database_right_after_a_ring_is_not_called_back() -> None:
+    db = SlowDatabase()
+    Bell(db, "work", pause=0.01).ring()  # pyright: ignore[reportArgumentType]
+    db.closed = True
+    await asyncio.sleep(0.1)
+    assert db.calls == 0

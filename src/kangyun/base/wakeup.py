@@ -50,6 +50,8 @@ class Bell:
         self._called = time.monotonic()
         # Before the call goes out: who rings while it is under way may have written what the listeners have already looked past.
         self._rung = False
+        if self.db.closed:
+            return
         with suppress(Problem, asyncpg.PostgresError, OSError):
             async with self.db.connection() as connection:
                 await connection.execute("SELECT pg_notify($1, '')", self.channel)

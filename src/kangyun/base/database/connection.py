@@ -100,6 +100,7 @@ class Database:
         self.dsn = dsn
         self.pool = pool
         self.server = server
+        self.closed = False
         self._started = started
         self._bells: dict[str, Bell] = {}
         pool.ring = self._ring
@@ -139,6 +140,7 @@ class Database:
 
     async def close(self) -> None:
         """Give back the pool; the embedded server goes on until `stop_server`."""
+        self.closed = True
         if self._watch:
             self._watch.cancel()
         try:
