@@ -100,6 +100,34 @@ def test_what_humans_decided_is_kept() -> None:
     assert found.of(0) == found.of(2)
 
 
+HOME, OTHER_HOME = "石门县溪桥乡古高村8组94号", "石门县溪桥乡古高村3组1号"
+
+
+def lodger(name: str, birth: str, phone: str, address: str) -> dict[str, Any]:
+    return {"name": [{"text": name}], "birthDate": birth, "gender": "male",
+            "telecom": [{"system": "phone", "value": phone}], "address": [{"text": address}]}
+
+
+def joined(crowd: list[Record], *patients: dict[str, Any]) -> list[list[int]]:
+    """Which of these Patients are one person, among a crowd in which a name is rare."""
+    mine = [Record(len(crowd) + one.number, one.features, one.keys) for one in records_of(list(patients))]
+    groups = link([*crowd, *mine], matching.weights()).groups()
+    return [[one - len(crowd) for one in group] for group in groups if group[-1] >= len(crowd)]
+
+
+def test_a_telephone_that_rings_at_the_other_ones_door_tells_a_resident_from_a_namesake_of_the_village(
+    city: tuple[list[Record], list[int]],
+) -> None:
+    crowd = city[0][:1000]
+    one, other = lodger("欧阳晓枫", "1961-03-04", "13905741234", "石门县溪桥乡古高村"), lodger("欧阳晓枫", "1961-03-04", "13705740001", HOME)
+    child = lodger("欧阳小燕", "1990-05-06", "13905741234", HOME)
+    assert joined(crowd, one, other) == []
+    assert joined(crowd, one, other, child) == [[0, 1]]
+    # It rings elsewhere, or it is only that of one more namesake of the same day.
+    assert joined(crowd, one, other, {**child, "address": [{"text": OTHER_HOME}]}) == []
+    assert [1, 2] not in joined(crowd, one, other, lodger("欧阳晓枫", "1961-03-04", "13905741234", OTHER_HOME))
+
+
 async def brought(services: Services, patch: pytest.MonkeyPatch, number: int) -> list[list[str]]:
     """Residents whom two senders brought while nobody compared them; the ids of each one's two Patients."""
     handle = services.gate.system("test")

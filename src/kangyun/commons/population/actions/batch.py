@@ -140,6 +140,7 @@ class Batch:
     def link(self, decisions: Decisions | None = None) -> Linkage:
         """Block, score, cluster. Call once."""
         self.unfold()
+        self._run(sql.homes)
         self.block()
         self.score()
         return self._settle(decisions or Decisions())

@@ -35,6 +35,16 @@ SELECT list(phone) FROM (
 -- name: drop_busy_phones
 UPDATE record SET phones = list_filter(phones, lambda p: NOT list_contains($busy, p)) WHERE list_has_any(phones, $busy)
 
+-- name: homes
+UPDATE record SET homes = h.homes FROM (
+    SELECT unique_id, list(DISTINCT door) AS homes FROM (
+        SELECT a.unique_id, unnest(b.doors) AS door
+        FROM (SELECT unique_id, birth, unnest(phones) AS phone FROM record WHERE birth <> '') a
+        JOIN (SELECT birth, doors, unnest(phones) AS phone FROM record WHERE birth <> '' AND len(doors) > 0) b
+            ON a.phone = b.phone AND a.birth <> b.birth
+    ) GROUP BY unique_id
+) h WHERE h.unique_id = record.unique_id
+
 -- name: keys
 CREATE TABLE blocking AS
 WITH single AS (SELECT unique_id, unnest(keys) AS key FROM incoming)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from kangyun.commons.population.decisions.matching import Evidence, score, verdict, weights
+from kangyun.commons.population.decisions.matching import Evidence, Features, households, score, verdict, weights
 from kangyun.commons.population.decisions.traits import disagree
 from kangyun.commons.population.model import ALIKE, BY_NUMBER, DECIDED, Member, Placement, Proposal, Traits
 
@@ -41,8 +41,17 @@ class _Group:
     @cached_property
     def best(self) -> tuple[Member, Evidence]:
         """The member that is most alike."""
-        judged = ((one, score(self.me.traits.features, one.traits.features)) for one in self.members)
+        judged = ((one, self._evidence(one.traits.features)) for one in self.members)
         return max(judged, key=lambda pair: (_ORDER[verdict(pair[1])], pair[1].bits))
+
+    def _evidence(self, theirs: Features) -> Evidence:
+        """Where nothing but name and birth date agrees, those around them may tell who lives with whom."""
+        mine = self.me.traits.features
+        found = score(mine, theirs)
+        if found.barred != "namesakes":
+            return found
+        others = [one.traits.features for group in self._known.groups.values() for one in group]
+        return score(households.among(mine, others), households.among(theirs, [mine, *others]))
 
     @property
     def parted(self) -> bool:

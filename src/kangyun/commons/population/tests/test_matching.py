@@ -60,9 +60,11 @@ def meets(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(("field", "level", "one", "other"), [
     ("id_number", "same", {"id_": "11010519491231002X"}, {"id_": "110105491231002"}),
     ("id_number", "same", {"id_": "440524188001010014"}, {"id_": "４４０５２４ 18800101 0014"}),
-    ("id_number", "typo", {"id_": "11010519491231002X"}, {"id_": "11010519491231003X"}),
-    ("id_number", "typo", {"id_": "11010519491231002X"}, {"id_": "11010519492131002X"}),
-    ("id_number", "typo", {"id_": "11010519491231002X"}, {"id_": "110105194912310021"}),
+    ("id_number", "misspelt", {"id_": "11010519491231002X"}, {"id_": "11010519491231003X"}),
+    ("id_number", "misspelt", {"id_": "11010519491231002X"}, {"id_": "11010519492131002X"}),
+    ("id_number", "misspelt", {"id_": "11010519491231002X"}, {"id_": "110105194912310021"}),
+    ("id_number", "typo", {"id_": number("1956-03-04", 2)}, {"id_": number("1956-03-04", 4)[:6] + "560304004"}),   # of fifteen digits: perhaps a twin
+    ("id_number", "different", {"id_": number("1956-03-04", 2)}, {"id_": number("1956-03-04", 4)}),
     ("id_number", "different", {"id_": number("1956-03-04", 2)}, {"id_": number("1958-07-04", 4)}),
     ("id_number", "unclear", {"id_": number("1956-03-04", 2)}, {"id_": number("1982-07-04", 4)}),   # a child's number
     ("id_number", "", {"id_": "11010519491231002X"}, {"id_": "111111111111111111"}),
@@ -70,7 +72,8 @@ def meets(one: dict[str, Any], other: dict[str, Any]) -> bool:
     ("name", "same", {"name": "买买提·艾力"}, {"name": "买买提 艾力"}),
     ("name", "same", {"name": "王芳（孕）"}, {"name": "王芳女士"}),
     ("name", "homophone", {"name": "王晓明"}, {"name": "王小铭"}),
-    ("name", "homophone", {"name": "单雄信"}, {"name": "丹雄信"}),
+    ("name", "called", {"name": "单雄信"}, {"name": "丹雄信"}),
+    ("name", "loose", {"name": "李婷强"}, {"name": "李婷江"}),
     ("name", "shape", {"name": "王未"}, {"name": "王末"}),
     ("name", "pinyin", {"name": "李小明"}, {"name": "LI Xiaoming"}),
     ("name", "pinyin", {"name": "李小明"}, {"name": "Xiaoming, Li"}),
@@ -99,6 +102,7 @@ def meets(one: dict[str, Any], other: dict[str, Any]) -> bool:
     ("birth", "in_number", {"birth": "1956-03-04"}, {"birth": "1957-11-25", "id_": number("1956-03-04", 2)}),
     ("phone", "own", {}, {"telecom": [{"system": "phone", "value": "+86 139 0574 1234"}]}),
     ("phone", "own", {"birth": "", "id_": number("1956-03-04", 2)}, {}),
+    ("phone", "own", {"telecom": [{"system": "phone", "value": "12905741234"}]}, {"telecom": [{"system": "phone", "value": "8612905741234"}]}),
     ("phone", "same", {"birth": "2016-03-04"}, {"birth": "2016-03-04"}),   # a child's telephone is a parent's
     ("phone", "same", {"birth": ""}, {}),   # of whatever age
     ("phone", "same", {"telecom": [HOUSE_LINE]}, {"telecom": [HOUSE_LINE]}),
@@ -109,6 +113,7 @@ def meets(one: dict[str, Any], other: dict[str, Any]) -> bool:
     ("address", "same_village", {}, {"address": [{"text": "东城区人民路街道幸福社区5组1号"}]}),
     ("address", "town", {}, {"address": [{"text": "东城区人民路街道"}]}),
     ("address", "same_town", {}, {"address": [{"text": "东城区人民路街道和平社区3组12号"}]}),
+    ("address", "town", {"address": [{"text": "云岭省云州市临河市河口镇西桥村8组205号"}]}, {"address": [{"text": "临河市河口镇老街12号"}]}),
     ("address", "county", {}, {"address": [{"text": "云州市东城区安乐镇大石村12号"}]}),
     ("address", "different", {}, {"address": [{"text": "云州市西湖区安乐镇大石村3组12号"}]}),
 ])
@@ -134,6 +139,8 @@ def test_levels_of_agreement(field: str, level: str, one: dict[str, Any], other:
     ({"name": "魏涛寿", "identifier": [CARD]}, {"name": "魏涛涛", "identifier": [CARD]}, "link"),
     # A married name, known from another source.
     ({"id_": number("1956-03-04", 2)}, {"id_": number("1956-03-04", 2), "name": "陈周秀兰"}, "link"),
+    # A number with one slip, of which the check digit tells that it is one.
+    ({"id_": number("1956-03-04", 2)}, {"id_": number("1956-03-04", 2)[:15] + "7" + number("1956-03-04", 2)[16:], "address": [], "telecom": []}, "link"),
     # Nothing but name and birth date: there are namesakes born on one day.
     ({}, {"address": [], "telecom": []}, "review"),
     ({}, {"address": [{"text": "西湖区清溪镇大石村1组1号"}], "telecom": [{"system": "phone", "value": "13705740000"}]}, "review"),
@@ -158,9 +165,18 @@ def test_verdicts(one: dict[str, Any], other: dict[str, Any], expected: str) -> 
     ({"name": "周晓红", "telecom": []}, {"name": "周小红"}, "twins"),
     ({"name": "周敏"}, {"name": "周明", "telecom": []}, "twins"),
     ({"name": "周莲敏", "birth": "1978-05-14"}, {"name": "周莲明", "birth": "1978-05-04"}, "twins"),   # it only sounds alike
+    ({"name": "李婷强", "birth": "1988-03-30"}, {"name": "李婷江", "birth": "1988-03-30"}, "twins"),   # alike in a reading that nobody uses in a name
+    ({"name": "田曦敏", "birth": "2004-11-28"}, {"name": "TIAN ximing", "birth": "2004-11-28"}, "twins"),   # in pinyin, and it only sounds alike
     # One village, a digit of the birthday: namesakes.
     ({"name": "王明新", "birth": "1968-07-06", "address": [{"text": "云州市石门县溪桥乡古高村"}]},
      {"name": "王明新", "birth": "1968-03-06", "address": [{"text": "云州市石门县溪桥乡古高村8组94号"}], "telecom": []}, "namesakes"),
+    # One village or town, one birth date and another or no telephone: namesakes, until something else agrees.
+    *[
+        ({"name": "欧阳晓枫", "address": [{"text": one}]}, {"name": "欧阳晓枫", "address": [{"text": other}], "telecom": telecom}, "namesakes")
+        for one, other in [("石门县溪桥乡古高村", "石门县溪桥乡古高村8组94号"), ("石门县溪桥乡古高村", "石门县溪桥乡古高村"),
+                           ("石门县溪桥乡古高村8组94号", "石门县溪桥乡古高村3组1号"), ("石门县溪桥乡", "石门县溪桥乡古高村8组94号")]
+        for telecom in ([], [{"system": "phone", "value": "13705740000"}])
+    ],
     # Both under the insurance of their mother.
     ({"name": "周小红", "identifier": [CARD]}, {"name": "周小兰", "identifier": [CARD]}, "borrowed-number"),
     ({"name": "周建国", "birth": "1956-03-04", "identifier": [CARD]}, {"name": "周建国", "birth": "1981-07-14", "identifier": [CARD]}, "borrowed-number"),
@@ -230,7 +246,14 @@ def test_dates_and_places() -> None:
     assert dates.lunar("1956-03-04") == "1956-01-22"
     assert dates.swapped("1956-13-04") == ""
     assert places.place({"text": "浙江省云州市清溪县大石镇双河村十二组3号"}) == places.Place("清溪", "清溪/大石", "大石/双河", "双河//12-3")
+    assert places.place({"text": "云岭省云州市临河市河口镇西桥村"}) == places.place({"text": "临河市河口镇西桥村"})
     assert names.spelling("欧阳娜娜").surname == "ouyan"
+
+
+@pytest.mark.parametrize(("written", "latin"), [("张正兴", "ZHANG Zhengxing"), ("牛宁", "Ning Niu"), ("宫雄安", "gong xiongan"), ("章盛男", "SHENGNAN ZHANG")])
+def test_a_name_in_pinyin_meets_the_one_in_characters_with_nothing_but_the_birth_date(written: str, latin: str) -> None:
+    alone = {"address": [], "telecom": []}
+    assert meets(patient(written, **alone), patient(latin, **alone))
 
 
 _TEXT = st.text(st.sampled_from("王小明李建国欧阳·()某之子*0123456789Xxab -省市县镇村号\u0000𠮷"), max_size=24)

@@ -89,6 +89,25 @@ async def test_the_same_name_and_birth_date_alone_is_a_question_for_a_human(hand
     assert await waiting(handle) == [{first, second}]
 
 
+async def test_a_namesake_of_one_birth_date_and_village_is_a_question_until_something_else_agrees(handle: Handle):
+    village = ADDRESS.removesuffix("3组12号")
+    one = await register(handle, resident("M1", phone="13905741234", address=village), "a")
+    other = await register(handle, resident("M2", phone="13705740001", address=ADDRESS), "b")
+    assert not await one_person(handle, one, other)
+    assert {one, other} in await waiting(handle)
+    third = await register(handle, resident("M3", phone="13705740001", address=village), "c")
+    assert await one_person(handle, other, third)
+
+
+async def test_who_shares_the_telephone_of_somebody_at_ones_door_is_one_of_the_household(handle: Handle):
+    village = ADDRESS.removesuffix("3组12号")
+    child = await register(handle, resident("M1", name="周小燕", phone="13905741234", address=ADDRESS, birthDate="1990-05-06"), "a")
+    one = await register(handle, resident("M2", phone="13705740001", address=ADDRESS), "a")
+    other = await register(handle, resident("M3", phone="13905741234", address=village), "b")
+    assert await one_person(handle, one, other)
+    assert not await one_person(handle, one, child)
+
+
 async def test_a_laboratory_knows_the_record_number_of_its_hospital(handle: Handle):
     first = await register(handle, resident("M7", id_number("1956-03-04", 42), **AT_HOME), "HIS")
     second = await register(handle, {**resident("M7"), "gender": "unknown"}, "LIS")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kangyun.base import rules
-from kangyun.commons.population.decisions.matching import dates, names, numbers
+from kangyun.commons.population.decisions.matching import dates, households, names, numbers
 from kangyun.commons.population.decisions.matching.features import Features, decode, encode, features
 from kangyun.commons.population.decisions.matching.keys import blocking_keys, meeting_keys
 from kangyun.commons.population.decisions.matching.scoring import (
@@ -22,7 +22,7 @@ from kangyun.commons.population.decisions.matching.scoring import (
 
 __all__ = [
     "Evidence", "Features", "FieldEvidence", "Thresholds", "Verdict", "Weights", "blocking_keys", "check_example", "decode",
-    "encode", "features", "meeting_keys", "score", "verdict", "weights", "weights_of",
+    "encode", "features", "households", "meeting_keys", "score", "verdict", "weights", "weights_of",
 ]
 
 

@@ -152,5 +152,5 @@ _TESTS: Mapping[str, Callable[[Any, Dialect], str]] = {
 }
 LISTS = frozenset({
     "documents", "names", "sounds", "letters", "births", "years", "phones", "counties", "towns", "villages", "doors",
-    "parent_numbers", "parent_names", "roman", "slips", "own", "papers",
+    "parent_numbers", "parent_names", "roman", "slips", "own", "papers", "homes",
 })

@@ -63,6 +63,7 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     called: str = ""  # the given name in its characters
     own: tuple[str, ...] = ()  # mobile telephones that are no parent's: those of people long grown up, unless they are known to be twins
     papers: tuple[str, ...] = ()  # those of the documents that a single person has
+    homes: tuple[str, ...] = ()  # doors of others who have the same telephone; known only beside those others (`households`)
 
 
 _decoder = msgspec.json.Decoder(Features)

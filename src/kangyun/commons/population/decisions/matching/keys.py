@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from kangyun.commons.population.decisions.matching.features import Features
-from kangyun.commons.population.decisions.matching.names import loose_letters
+from kangyun.commons.population.decisions.matching.names import loose_letters, loose_words
 
 
 def blocking_keys(one: Features) -> list[int]:
@@ -20,7 +20,7 @@ def meeting_keys(one: Features) -> list[int]:
     All of them would be thousands of locks for one slice of a table.
     """
     texts = [f"s{birth}{one.surname}" for birth in one.births if one.name]
-    return sorted({_hash(text) for text in texts or [f"y{loose_letters(one.loose)}{year}" for year in one.years if one.name]})
+    return sorted({_hash(text) for text in texts or [f"y{_letters(one)}{year}" for year in one.years if one.name]})
 
 
 def _hash(text: str) -> int:
@@ -47,7 +47,7 @@ def _of_name(one: Features) -> Iterator[str]:
     """The letters of the name, which bear homophones, accents and a turned order, with year, day, telephone or village."""
     if not one.name:
         return
-    letters = loose_letters(one.loose)
+    letters = _letters(one)
     for year in {*one.years, one.birth_lunar[:4]} - {""}:
         yield f"y{letters}{year}"
     for birth in one.births:
@@ -57,6 +57,11 @@ def _of_name(one: Features) -> Iterator[str]:
     for phone in one.phones:
         yield f"p{one.surname}{phone}"
         yield f"g{one.given}{phone}"
+
+
+def _letters(one: Features) -> str:
+    """Those of the sound as many speak it, of a name in pinyin the same as of the one in characters."""
+    return loose_letters(loose_words(one.name) if one.name.isascii() else one.loose)
 
 
 def _of_birth(one: Features) -> Iterator[str]:

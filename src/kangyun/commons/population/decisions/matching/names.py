@@ -15,6 +15,8 @@ from kangyun.base.text import fold, has_chinese, person_syllables, syllables
 _PACKAGE = "kangyun.commons.population"
 _NOT_NAME = re.compile(r"[(（\[【].*?(?:[)）\]】]|$)|[0-9]+|[\s·•・‧∙.．。,，、'’`_/\\-]+")
 _LATIN_PARTS = re.compile(r"[a-z]+")
+# In a word of pinyin, n and g before a vowel begin the next syllable.
+_SYLLABLE = re.compile(r"(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?[aeiouv]+(?:ng(?![aeiouv])|n(?![aeiouv]))?")
 _HIDDEN = re.compile(r"[*＊×?？�某]")
 _CHILD_OF = re.compile(
     r"(?P<parent>.{2,4}?)(?:之(?P<first>[长大次二三小甲乙丙一]?)(?:子|女|男|婴|儿|孩|男婴|女婴|婴儿)(?P<second>[大小甲乙丙一二三]?)"
@@ -182,6 +184,11 @@ def loosely(syllable: str) -> str:
 def loose_letters(loose: str) -> str:
     """The letters of a loose sound in alphabetical order."""
     return "".join(sorted(loose))
+
+
+def loose_words(name: str) -> str:
+    """The loose sound of a name in Latin letters, like that of the same name in characters: `li xiaoming` -> `lixiaomin`."""
+    return _SYLLABLE.sub(lambda found: loosely(found[0]), name).replace(" ", "")
 
 
 def ordinary_sound(text: str) -> str:

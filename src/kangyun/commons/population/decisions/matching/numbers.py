@@ -14,7 +14,7 @@ from kangyun.commons.population.decisions.residents import id_check_digit
 _PACKAGE = "kangyun.commons.population"
 _WHOLE = re.compile(r"\d{17}[\dX]")
 _SHORT = re.compile(r"\d{15}")
-_MOBILE = re.compile(r"1[3-9]\d{9}")
+_MOBILE = re.compile(r"1\d{10}")
 _SIGNS = re.compile(r"[\s\-–—_.()（）:：/]+")
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 _SIGNS = re.compile(r"[\s,，。.;；、()（）#＃]+")
-_REGION = re.compile(r"^(?:中国)?(?:[^省区县市]{2,8}?(?:省|自治区|特别行政区))?(?:[^市盟县区]{2,8}?(?:市|自治州|地区|盟))?")
+_REGION = re.compile(r"^(?:中国)?(?:[^省区县市]{2,8}?(?:省|自治区|特别行政区))?(?P<city>[^市盟县区]{2,8}?(?:市|自治州|地区|盟))?")
 _COUNTY = re.compile(r"^(?P<county>[^县区市旗镇乡路街]{1,8}?(?:自治县|县|区|市|旗))(?!街道)")
 _TOWN = re.compile(r"^(?P<town>[^镇乡村]{1,8}?街道(?:办事处)?|[^镇乡村路]{1,8}?(?:镇|民族乡|乡|苏木))")
 _VILLAGE = re.compile(r"^(?P<village>.{1,10}?(?:村民委员会|居民委员会|村委会|居委会|行政村|社区|村|嘎查))")
@@ -54,8 +54,11 @@ def _read(text: str, district: str) -> Place:
 def _county(rest: str, district: str) -> tuple[str, str]:
     if district and (at := rest.find(district.lower())) >= 0:
         return _ENDINGS.sub("", district) or district, rest[at + len(district):]
-    rest = _REGION.sub("", rest, count=1)
+    region = _REGION.match(rest)
+    above, rest = (region["city"] or "", rest[region.end():]) if region else ("", rest)
     county, rest = _part(_COUNTY, "county", rest)
+    # A city without districts stands where a county does: 临河市河口镇, also below its prefecture 云州市临河市河口镇.
+    county = county or above
     return _ENDINGS.sub("", county) or county, rest
 
 
