@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import resource
 import sys
 import time
@@ -24,10 +23,9 @@ from kangyun.app.services import Services, open_services
 from kangyun.base.settings import Settings
 from kangyun.commons.records.actions.importing import load_resources
 from linking_people import records
-from placing import whole_of
+from placing import server_seconds, whole_of
 
 _PAGE = 1000
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 def city(people: int, number: int) -> Iterator[dict[str, Any]]:
@@ -49,24 +47,6 @@ async def fill(services: Services, patients: Iterator[dict[str, Any]]) -> int:
         total += await load_resources(connection, page)
         await connection.execute("ANALYZE")
     return total
-
-
-async def server_seconds(services: Services) -> float:
-    """Processor seconds of all processes of the database."""
-    async with services.database.connection() as connection:
-        return _seconds(_stat(await connection.fetchval("SELECT pg_backend_pid()"))[1])
-
-
-def _seconds(parent: str) -> float:
-    found = (_stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
-    return sum(int(one[11]) + int(one[12]) for one in found if one and one[1] == parent) / _TICK
-
-
-def _stat(process: int) -> list[str]:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return []
 
 
 async def run(people: int, number: int) -> None:

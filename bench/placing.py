@@ -2,7 +2,8 @@
 
 Run: ``.venv/bin/python bench/placing.py [--people 1200000] [--records 500]``. The people are written as rows of the identity
 table with the keys and features that the platform computes; then records of new and of known people are registered one
-after another through the gate, each a durable commit. Milliseconds, p50, p95 and the worst.
+after another through the gate, each a durable commit. Milliseconds, p50, p95 and the worst; and processor milliseconds for
+each record, of this process and of PostgreSQL: of a registration with its commit, and of the placing alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -20,7 +22,7 @@ from typing import Any
 from kangyun.app.services import Services, open_services
 from kangyun.base import clock
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Transaction, Write, key_of
+from kangyun.commons.access import key_of
 from kangyun.commons.population import Arrival, place, register
 from kangyun.commons.population.actions.membership import person_id
 from kangyun.commons.population.decisions.kept import kept
@@ -29,6 +31,7 @@ from linking_people import records
 
 COLUMNS = ("resident", "patient", "person", "source", "assurance", "version", "numbers", "ids", "keys", "features", "updated")
 PAGE = 5_000
+_TICK = os.sysconf("SC_CLK_TCK")
 
 
 def row(number: int, patient: dict[str, Any]) -> tuple[Any, ...]:
@@ -59,22 +62,55 @@ async def measure(services: Services, told: list[dict[str, Any]]) -> dict[str, f
     handle = services.gate.system("bench")
     whole: list[float] = []
     placing: list[float] = []
+    spent = Spent(services)
+    await spent.begin()
     for number, patient in enumerate(told):
         began = time.perf_counter()
         await register(handle, whole_of(patient), f"sender-{number % 4}")
         whole.append(time.perf_counter() - began)
-
-    async def timed(transaction: Transaction, arrival: Arrival) -> list[Write]:
-        began = time.perf_counter()
-        writes = await place(transaction, [arrival])
-        placing.append(time.perf_counter() - began)
-        return writes
-
+    registering = await spent.for_each("register", len(told))
+    await spent.begin()
     for number, patient in enumerate(told):
         async with handle.transaction() as transaction:
             arrival = Arrival({**whole_of(patient), "id": f"again{number}"}, "other", 1)
-            await timed(transaction, arrival)
-    return {**figures("register", whole), **figures("place", placing)}
+            began = time.perf_counter()
+            await place(transaction, [arrival])
+            placing.append(time.perf_counter() - began)
+    return {**figures("register", whole), **registering, **figures("place", placing), **await spent.for_each("place", len(told))}
+
+
+class Spent:
+    """Processor time of this process and of all processes of the database, because machines are shared."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._own = self._server = 0.0
+
+    async def begin(self) -> None:
+        self._own, self._server = time.process_time(), await server_seconds(self._services)
+
+    async def for_each(self, name: str, number: int) -> dict[str, float]:
+        """Milliseconds for each of so many since `begin`."""
+        own, server = time.process_time() - self._own, await server_seconds(self._services) - self._server
+        return {f"{name}_own_cpu_ms": round(own / number * 1000, 2), f"{name}_server_cpu_ms": round(server / number * 1000, 2)}
+
+
+async def server_seconds(services: Services) -> float:
+    """Processor seconds of all processes of the database."""
+    async with services.database.connection() as connection:
+        return _seconds(_stat(await connection.fetchval("SELECT pg_backend_pid()"))[1])
+
+
+def _seconds(parent: str) -> float:
+    found = (_stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
+    return sum(int(one[11]) + int(one[12]) for one in found if one and one[1] == parent) / _TICK
+
+
+def _stat(process: int) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
 
 
 def whole_of(patient: dict[str, Any]) -> dict[str, Any]:
