@@ -252,7 +252,7 @@ def test_dates_and_places() -> None:
 
 @pytest.mark.parametrize(("written", "latin"), [("张正兴", "ZHANG Zhengxing"), ("牛宁", "Ning Niu"), ("宫雄安", "gong xiongan"), ("章盛男", "SHENGNAN ZHANG")])
 def test_a_name_in_pinyin_meets_the_one_in_characters_with_nothing_but_the_birth_date(written: str, latin: str) -> None:
-    alone = {"address": [], "telecom": []}
+    alone: dict[str, Any] = {"address": [], "telecom": []}
     assert meets(patient(written, **alone), patient(latin, **alone))
 
 
