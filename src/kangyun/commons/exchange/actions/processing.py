@@ -31,6 +31,7 @@ from kangyun.commons.population import (
     Ambiguous,
     Registration,
     beside,
+    committed,
     overtaken,
     prepare,
     prepare_merge,
@@ -131,6 +132,7 @@ async def _commit(
                 raise
             continue
         joining.noted(whole)
+        committed(tuple(arrivals.values()))
         mine.done(resident)
         await _related(handle, sheet, registrations)
         return resident
