@@ -130,6 +130,8 @@ def visit(segment: Segment, sheet: Sheet) -> None:
     visits.begin(encounter, event, sheet.occurred, stay, pending=pending, temporary=temporary)
     told = sheet.message.kind == "ADT"
     sheet.visit = sheet.add(encounter, *seed, join="visit", event=sheet.occurred if told else "")
+    if visits.ends_waiting(event):
+        sheet.visit.gone.append("planned")
 
 
 def renumbered(segment: Segment, sheet: Sheet) -> None:

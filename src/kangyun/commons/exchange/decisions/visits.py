@@ -55,7 +55,6 @@ def begin(
         places = [_stay(place, start)] if place else []
         places += [_stay(temporary, occurred)] if temporary and temporary is not place else []
         places += [_awaited(pending)] if pending and event != "A26" else []
-        places += [_NOBODY] if event in _ENDS_WAITING else []
     if places:
         encounter["location"] = places
     return encounter
@@ -69,25 +68,27 @@ def _awaited(place: dict[str, Any]) -> dict[str, Any]:
     return {"location": place, "status": "planned"}
 
 
-# Stands among the places of a message that ends all waiting; it is never stored.
-_NOBODY: dict[str, Any] = {"status": "completed"}
+def ends_waiting(event: str) -> bool:
+    """Whether after an event the visit is awaited nowhere, unless its message says so itself."""
+    return event in _ENDS_WAITING
 
 
-def join(current: dict[str, Any] | None, incoming: dict[str, Any], occurred: str) -> dict[str, Any]:
+def join(current: dict[str, Any] | None, incoming: dict[str, Any], occurred: str, *, waited: bool = False) -> dict[str, Any]:
     """The Encounter after an event: newest values win, older ones fill gaps, events and places are put in order.
 
-    `occurred` is empty for a message that only mentions the visit; it fills gaps and no more.
+    `occurred` is empty for a message that only mentions the visit; it fills gaps and no more. `waited`: the visit is awaited nowhere
+    any more, unless the message says so itself.
     """
     if current is None:
-        places = _places([], incoming.get("location", []), fresh=True)
-        return _settled({**incoming, "location": places} if places else {key: value for key, value in incoming.items() if key != "location"})
+        places = _places([], incoming.get("location", []))
+        return _settled({**incoming, "location": places} if places else dict(incoming))
     log, news = current.get("statusHistory", []), incoming.get("statusHistory", [])
     newest = max((_start(entry) for entry in log), default=None)
     fresh = bool(occurred) and (newest is None or moment(occurred) >= newest)
     merged = {**current, **incoming} if fresh else {**incoming, **current}
     merged["period"] = _period(current, incoming, fresh=fresh)
     merged["statusHistory"] = _events([*log, *news])
-    merged["location"] = _places(current.get("location", []), incoming.get("location", []), fresh=fresh)
+    merged["location"] = _places(_held(current, incoming, waited=waited and fresh, fresh=fresh), incoming.get("location", []))
     for name in ("identifier", "diagnosis"):
         merged[name] = _together(current.get(name, []), incoming.get(name, []))
     return _settled({key: value for key, value in merged.items() if value})
@@ -132,18 +133,22 @@ def _events(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ordered
 
 
-def _places(held: list[dict[str, Any]], news: list[dict[str, Any]], *, fresh: bool) -> list[dict[str, Any]]:
-    """Where the visit was, by the time, and at the end where it is awaited."""
+def _held(current: dict[str, Any], incoming: dict[str, Any], *, waited: bool, fresh: bool) -> list[dict[str, Any]]:
+    """The places that are known already, without those where the visit is awaited no more."""
+    told = fresh and any(one.get("status") == "planned" for one in incoming.get("location", []))
+    return [one for one in current.get("location", []) if one.get("status") != "planned" or not (waited or told)]
+
+
+def _places(held: list[dict[str, Any]], news: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where the visit was, by the time, and at the end the one place where it is awaited."""
     ordered: list[dict[str, Any]] = []
     for entry in sorted((entry for entry in (*held, *news) if "period" in entry), key=_start):
         if not ordered or not _same_place(ordered[-1], entry):
             ordered.append(entry)
     # Documents name a place without saying when; it counts where no event tells of any.
-    timeless = [entry for entry in (*held, *news) if "period" not in entry and entry.get("status") != "planned" and entry != _NOBODY]
-    awaited = [entry for entry in held if entry.get("status") == "planned"]
-    told = [entry for entry in news if entry.get("status") == "planned"]
-    if told or _NOBODY in news:
-        awaited = told if fresh else awaited or told
+    timeless = [entry for entry in (*held, *news) if "period" not in entry and entry.get("status") != "planned"]
+    known = any(entry.get("status") == "planned" for entry in held)
+    awaited = [entry for entry in (held if known else news) if entry.get("status") == "planned"]
     return [*(ordered or _together([], timeless)), *(one for one in awaited if not ordered or not _same_place(ordered[-1], one))]
 
 
