@@ -87,10 +87,11 @@ def organization(house: Institution) -> Json:
 def patient(card: Card, house: Institution, keeper: str) -> Json:
     """Return Patient, kept by an Organization."""
     national = [_typed("NNCHN", "official", urn(NATIONAL_ID), card.id_number)] if card.id_number else []
-    telecom = [{"system": "phone", "value": card.phone, "use": "mobile"}] if card.phone else []
+    # FHIR forbids empty lists: who has no telephone has no telecom.
+    telecom = {"telecom": [{"system": "phone", "value": card.phone, "use": "mobile"}]} if card.phone else {}
     return {
         "resourceType": "Patient", "identifier": [*national, _typed("MR", "usual", urn(house.oid), card.record)],
-        "active": True, "name": _names(card), "telecom": telecom, "gender": card.sex,
+        "active": True, "name": _names(card), **telecom, "gender": card.sex,
         "birthDate": card.birth.isoformat(), "address": [_address(card)],
         "managingOrganization": {"reference": keeper, "display": house.name},
         **({"deceasedDateTime": card.death.isoformat()} if card.death else {}),

@@ -79,10 +79,11 @@ def _houses(household: Household) -> list[int]:
 def patient(form: Form, house: int, local: str) -> dict[str, object]:
     """Return the form as a FHIR Patient of the institution."""
     national = [{"system": NATIONAL, "value": form.id_number}] if form.id_number else []
+    telecom = {"telecom": [{"system": "phone", "value": form.phone}]} if form.phone else {}
     return {
         "resourceType": "Patient", "meta": {"source": f"urn:yunzhou:{house}"},
         "identifier": [*national, {"system": urn(f"{institutions.ROOT}.{house}"), "value": local}],
-        "name": [_name(form)], "telecom": [{"system": "phone", "value": form.phone}] if form.phone else [],
+        "name": [_name(form)], **telecom,
         "gender": form.sex, "birthDate": form.birth.isoformat(), "address": [{"text": form.address}],
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -71,6 +72,51 @@ def test_the_figures_of_all_are_counted_together(pair: Server) -> None:
     for number in range(20):
         httpx.get(f"{pair.url}/fhir/Patient/nobody-{number}", timeout=PATIENCE)
     assert [counted() for _ in range(6)] == [before + 20] * 6
+
+
+def _message(number: int) -> bytes:
+    pid = f"PID|1||S{number:03d}^^^SIB^MR||周秀兰{number}||1956{number % 12 + 1:02d}04|F"
+    return f"MSH|^~\\&|HIS|SIB|KANGYUN|YUNZHOU|20260301080000+0800||ADT^A28|S{number}|P|2.5|||AL|NE|CHN|UNICODE UTF-8\r{pid}\r".encode()
+
+
+def _answered(connection: socket.socket, number: int) -> bool:
+    """Whether a message was sent and acknowledged with AA; False when the other end has gone."""
+    try:
+        connection.sendall(b"\x0b" + _message(number) + b"\x1c\r")
+        told = b""
+        while not told.endswith(b"\x1c\r"):
+            if not (more := connection.recv(4096)):
+                return False
+            told += more
+    except OSError:
+        return False
+    assert b"MSA|AA" in told
+    return True
+
+
+def test_every_process_takes_messages_and_the_end_of_one_loses_none_that_was_acknowledged(pair: Server) -> None:
+    place = ("127.0.0.1", pair.mllp_port)
+    [sibling] = _siblings(pair)
+    connections: list[socket.socket] = []
+    try:
+        while not any(one.laddr.port == pair.mllp_port and one.status == psutil.CONN_ESTABLISHED for one in sibling.net_connections()):
+            assert len(connections) < 200
+            connections.append(socket.create_connection(place, PATIENCE))
+            time.sleep(0.01)
+        assert all(_answered(one, number) for number, one in enumerate(connections))
+        sibling.kill()
+        again = [number for number, one in enumerate(connections, len(connections)) if not _answered(one, number)]
+        assert again  # Those whose connection the sibling had send once more, as every sender does.
+        for number in again:
+            with socket.create_connection(place, PATIENCE) as fresh:
+                assert _answered(fresh, number)
+    finally:
+        for one in connections:
+            one.close()
+    for number in range(2 * len(connections)):
+        answer = httpx.get(f"{pair.url}/fhir/Patient?identifier=S{number:03d}", timeout=PATIENCE).json()
+        assert answer["total"] == 1, number
+    _until(lambda: len(_answering(pair)) == 2)
 
 
 def test_a_sibling_that_dies_is_replaced(pair: Server) -> None:

@@ -8,8 +8,9 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 
 import structlog
@@ -41,24 +42,26 @@ Announce = Callable[[Services], Coroutine[Any, Any, None]]
 async def serve(settings: Settings, announce: Announce | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `announce` runs beside the server once everything is up."""
     # Before anything else is started: a port in use is told at once, as OSError.
-    listening = _listen(settings.host, settings.port)
+    sockets = [_listen(settings.host, settings.port), *(_listen(*place) for _, place in _pushing(settings))]
     services = await open_services(settings)
     try:
-        await _serve(services, listening, announce)
+        await _serve(services, sockets, announce)
     finally:
         await services.close()
         await services.database.stop_server(always=True)
 
 
-async def answer(settings: Settings, listening: socket.socket) -> None:
-    """Answer HTTP only, beside the process that does the rest; the first one has migrated the database."""
+async def answer(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    """Answer HTTP and take messages, beside the process that does the rest; the first one has migrated the database."""
     services = await open_services(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         await stack.enter_async_context(services.entries.listening())
+        for (module, _), sock in zip(_pushing(settings), sockets[1:], strict=True):
+            await stack.enter_async_context(module.accepting(services, sock))
         tls = await stack.enter_async_context(encrypted(settings))
         server = _Server(_config(services, health.database_checks(services.database), tls))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        serving = asyncio.create_task(server.serve(sockets=[sockets[0]]))
         try:
             await asyncio.shield(serving)
         finally:
@@ -79,6 +82,11 @@ async def work(settings: Settings) -> None:
     await services.database.stop_server()
 
 
+def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
+    """The rooms to which other systems push messages, each with the host and port at which they do."""
+    return [(module, place) for module in doors("listeners") if (place := module.place(settings))]
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for patience in range(_TRIES, -1, -1):
@@ -92,22 +100,23 @@ def _listen(host: str, port: int) -> socket.socket:
     raise AssertionError("the loop returns or raises")
 
 
-async def _serve(services: Services, listening: socket.socket, announce: Announce | None) -> None:
+async def _serve(services: Services, sockets: Sequence[socket.socket], announce: Announce | None) -> None:
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
         crowd = _Crowd()
         await stack.enter_async_context(services.entries.listening())
         if services.settings.worker:
             checks |= await _start_work(stack, services, crowd)
+        pushed = {module: sock for (module, _), sock in zip(_pushing(services.settings), sockets[1:], strict=True)}
         for module in doors("listeners"):
-            await stack.enter_async_context(module.listening(services))
-        await stack.enter_async_context(siblings.running(services.settings, listening, services.database.dsn))
+            await stack.enter_async_context(module.listening(services, pushed.get(module)))
+        await stack.enter_async_context(siblings.running(services.settings, sockets, services.database.dsn))
         tls = await stack.enter_async_context(encrypted(services.settings))
         crowd.server = server = _Server(_config(services, checks, tls))
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=[sockets[0]])
 
 
 class _Crowd:

@@ -1,8 +1,8 @@
-"""More web processes beside the first: each accepts from the same listening socket, the kernel deals the connections.
+"""More web processes beside the first: each accepts from the same listening sockets, the kernel deals the connections.
 
 Python uses one core in a process, so a machine with two cores answers nearly twice as much with two. The first process
-also runs jobs, reactions and listeners; its siblings only answer HTTP. They end when it ends, however it ends: the pipe
-that is their standard input closes.
+also runs jobs and reactions and watches folders; its siblings answer HTTP and take messages over MLLP. They end when it ends,
+however it ends: the pipe that is their standard input closes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ _MOST = 4
 
 
 def count(settings: Settings) -> int:
-    """How many processes answer HTTP: as set, or one for each core and not more than four."""
+    """How many processes answer: as set, or one for each core and not more than four."""
     return settings.web_processes or min(os.cpu_count() or 1, _MOST)
 
 
@@ -43,10 +43,10 @@ def share_metrics(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings, listening: socket.socket, dsn: str) -> AsyncGenerator[None]:
+async def running(settings: Settings, sockets: Sequence[socket.socket], dsn: str) -> AsyncGenerator[None]:
     """Keep the siblings of this process running; one that ends is started again."""
     environment = os.environ | _environment(replace(settings, database_url=dsn, worker=False, web_processes=1))
-    keepers = [asyncio.create_task(_keep(listening, environment)) for _ in range(count(settings) - 1)]
+    keepers = [asyncio.create_task(_keep(sockets, environment)) for _ in range(count(settings) - 1)]
     try:
         yield
     finally:
@@ -59,11 +59,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {f"KANGYUN_{one.name.upper()}": str(getattr(settings, one.name)) for one in fields(settings)}
 
 
-async def _keep(listening: socket.socket, environment: dict[str, str]) -> None:
-    number = listening.fileno()
+async def _keep(sockets: Sequence[socket.socket], environment: dict[str, str]) -> None:
+    numbers = [one.fileno() for one in sockets]
     while True:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "kangyun.app.siblings", str(number), env=environment, pass_fds=[number],
+            sys.executable, "-m", "kangyun.app.siblings", *map(str, numbers), env=environment, pass_fds=numbers,
             stdin=asyncio.subprocess.PIPE,
         )
         try:
@@ -87,7 +87,7 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """A sibling: answer HTTP on the socket with the number in the arguments until standard input ends."""
+    """A sibling: answer on the sockets with the numbers in the arguments, HTTP first, until standard input ends."""
     import uvloop  # noqa: PLC0415 - only a sibling needs them, its starter has its own
 
     from kangyun.app.serving import answer  # noqa: PLC0415
@@ -95,7 +95,7 @@ def main(arguments: list[str]) -> None:
 
     settings = load()
     logs.set_up(settings.log_format, settings.log_level)
-    uvloop.run(_until_input_ends(answer(settings, socket.socket(fileno=int(arguments[0])))))
+    uvloop.run(_until_input_ends(answer(settings, [socket.socket(fileno=int(one)) for one in arguments])))
 
 
 async def _until_input_ends(work: Coroutine[Any, Any, None]) -> None:

@@ -96,6 +96,8 @@ def use_region(folder: Path | None) -> None:
     _region = folder
     _read.cache_clear()
     _select.cache_clear()
+    exists.cache_clear()
+    _names.cache_clear()
 
 
 def load(package: str, name: str, *, on: date | None = None) -> Rule:
@@ -106,6 +108,12 @@ def load(package: str, name: str, *, on: date | None = None) -> Rule:
     return _select(package, name, on or _day(int(clock.seconds() + _CHINA_AHEAD) // 86_400))
 
 
+@lru_cache(maxsize=4096)
+def exists(package: str, name: str) -> bool:
+    """Whether there is such a rule; asked for every message of a sender without a file, so it is looked for once."""
+    return any(path.is_file() for path in _paths(package, name))
+
+
 def read(path: Path, *, on: date | None = None) -> Rule:
     """A rule from a file anywhere, as in force `on` a date; for collectors and editors. Raises RuleError."""
     return _in_force(_parse(path), path, on or clock.now().astimezone(_CHINA).date())
@@ -113,8 +121,13 @@ def read(path: Path, *, on: date | None = None) -> Rule:
 
 def names(package: str) -> list[str]:
     """The names of all rules of a room, those that only the region has among them, sorted: `load(package, name)` takes each."""
+    return list(_names(package))
+
+
+@cache
+def _names(package: str) -> tuple[str, ...]:
     roots = [Path(str(files(package))) / "rules", *([_region / override_path(package, "")] if _region else [])]
-    return sorted({path.relative_to(root).as_posix() for root in roots for path in root.rglob("*.yaml")})
+    return tuple(sorted({path.relative_to(root).as_posix() for root in roots for path in root.rglob("*.yaml")}))
 
 
 def override_path(package: str, name: str) -> Path:
@@ -136,10 +149,15 @@ def _select(package: str, name: str, on: date) -> Rule:
 
 @cache
 def _read(package: str, name: str) -> tuple[dict[str, Any], Path]:
-    own = Path(str(files(package))) / "rules" / name
-    theirs = _region / override_path(package, name) if _region else None
-    path = theirs if theirs is not None and theirs.is_file() else own
+    *theirs, own = _paths(package, name)
+    path = next((one for one in theirs if one.is_file()), own)
     return _parse(path), path
+
+
+def _paths(package: str, name: str) -> list[Path]:
+    """Where a rule may stand, the region's place first."""
+    own = Path(str(files(package))) / "rules" / name
+    return [*([_region / override_path(package, name)] if _region else []), own]
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -33,6 +33,16 @@ def test_no_reference_points_nowhere() -> None:
             assert reference in urls or reference.startswith("Encounter?identifier=urn:oid:2.16.156.10011.99.")
 
 
+def _empty(node: Any) -> bool:
+    if isinstance(node, dict | list):
+        return not node or any(map(_empty, node.values() if isinstance(node, dict) else node))
+    return node == ""
+
+
+def test_nothing_is_empty() -> None:
+    assert not any(map(_empty, _bundles()))
+
+
 def test_every_entry_is_created_unless_its_identifier_exists() -> None:
     for bundle in _bundles():
         assert bundle["type"] == "transaction"

@@ -54,6 +54,10 @@ class Reaction:
         """Whether this change concerns the reaction."""
         return change.type in self.listens or "*" in self.listens
 
+    def deaf_to(self, types: AbstractSet[str]) -> bool:
+        """Whether no change of these types concerns the reaction."""
+        return "*" not in self.listens and self.listens.isdisjoint(types)
+
     def pause(self, tries: int) -> float:
         """Seconds to wait after the given number of failures."""
         return min(self.longest_pause, self.first_pause * 2 ** (tries - 1))

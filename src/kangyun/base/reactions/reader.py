@@ -25,12 +25,13 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the snapshot `high` sees and `low` did not: its first page, and the seq of its last change (0: it has none)."""
+    """What the snapshot `high` sees and `low` did not: its first page, the seq of its last change (0: it has none), the types of the page."""
 
     low: str
     high: str
     page: Sequence[Change] = ()
     last: int = 0
+    types: frozenset[str] = frozenset()
 
 
 class Reader:
@@ -81,7 +82,7 @@ class Reader:
         if len(page) == PAGE:
             bounds = await self._feed.bounds(connection, low, self._snapshot)
             last = max(last, bounds[1] if bounds else 0)
-        batch = self._batches[low] = Batch(low, self._snapshot, page, last)
+        batch = self._batches[low] = Batch(low, self._snapshot, page, last, frozenset(change.type for change in page))
         self._order.append(low)
         if len(self._order) > _KEPT:
             self._batches.pop(self._order.popleft(), None)

@@ -194,11 +194,13 @@ class _Runner:
                 # Kept in memory only: writing it down would itself make the next snapshot differ, for ever.
                 return replace(cursor, low=batch.low, high=batch.high)
             cursor, page = _start(batch), batch.page
+            heard = [] if self.reaction.deaf_to(batch.types) else [change for change in page if self.reaction.hears(change)]
         else:
             async with self.db.connection() as connection:
                 page = await self.feed.page(connection, cursor, PAGE)
-        heard = [change for change in page if self.reaction.hears(change)]
-        await self._deliver_page(heard)
+            heard = [change for change in page if self.reaction.hears(change)]
+        if heard:
+            await self._deliver_page(heard)
         moved = replace(cursor, after=page[-1].seq if len(page) == PAGE else cursor.last)
         self._unsaved = moved
         if heard:

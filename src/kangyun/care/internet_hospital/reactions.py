@@ -52,6 +52,8 @@ async def on_insurer(handle: Handle, change: Change) -> None:
 
 async def on_visit(handle: Handle, change: Change) -> None:
     """A consultation has come to its end."""
+    if change.method.lower() == "create":
+        return  # It ends later than it begins; hospitals tell of visits of their own by the hundred.
     encounter = await handle.read("Encounter", change.id)
     if encounter is not None and encounter.get("status") in {"finished", "cancelled"} and tagged(encounter, KIND):
         await _follow(handle, change, checkout.VISIT, change.id)

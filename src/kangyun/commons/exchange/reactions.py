@@ -26,7 +26,7 @@ async def notify(handle: Handle, change: Change) -> None:
 
 def reactions() -> list[Reaction]:
     """The reactions of this room; where no receiver has asked to be told, nobody reads the feed for one."""
-    notifying = Reaction("exchange.notify", listens=frozenset({"Person"}), writes=frozenset(), act=notify)
+    notifying = Reaction("exchange.notify", listens=frozenset({"Person", "DocumentReference"}), writes=frozenset(), act=notify)
     types = {resource_of(name) for one in receivers().values() for name in one.messages}
     telling = [Reaction("exchange.tell", listens=types, writes=frozenset(), act=tell)] if types else []
     wanted = listened()

@@ -8,6 +8,7 @@ from kangyun.base import errors
 from kangyun.commons.population.actions import (
     Registration,
     beside,
+    committed,
     overtaken,
     place,
     prepare,
@@ -42,7 +43,7 @@ from kangyun.commons.population.queries.sharing import Link, links
 errors.register("kangyun.commons.population")
 
 __all__ = [
-    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "CardReading", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "end_link", "identify", "identities",
+    "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "CardReading", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "committed", "end_link", "identify", "identities",
     "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "parts_of_address", "patient_at", "patients_of",
     "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telephone", "telling", "turn",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kangyun.base import jobs
 from kangyun.base.reactions import Change, Reaction
 from kangyun.commons.access import Handle, Transaction, Write
-from kangyun.commons.population.actions import forget, place
+from kangyun.commons.population.actions import forget, place, was_placed
 from kangyun.commons.population.decisions.traits import source_of
 from kangyun.commons.population.model import Arrival
 from kangyun.commons.population.queries import members, patients_of
@@ -16,6 +16,8 @@ from kangyun.commons.population.queries.card import cards_on
 
 async def on_patient(handle: Handle, change: Change) -> None:
     """Place the Patient as it is now, unless its intake has done so already; forget one that was deleted."""
+    if not change.deleted and was_placed(change.id, change.version):
+        return
     async with handle.connection() as connection:
         placed = (await members(connection, [change.id])).get(change.id)
     if placed and placed.version >= change.version and not change.deleted:

@@ -133,8 +133,11 @@ def coder_of(database: Database) -> Coder:
 
 def sender_maps(sender: str) -> dict[tuple[str, str], tuple[dict[str, str], ...]]:
     """The translations in a sender's own rule file: rows of `maps`, each `{system, target, codes: {local: public}}`."""
+    name = f"senders/{file_name(sender)}.yaml"
+    if not rules.exists(_PACKAGE, name):
+        return {}
     try:
-        rule = rules.load(_PACKAGE, f"senders/{file_name(sender)}.yaml")
+        rule = rules.load(_PACKAGE, name)
     except rules.RuleError:
         return {}
     known = _rule_maps.get(sender)

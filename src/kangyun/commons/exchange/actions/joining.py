@@ -92,7 +92,7 @@ def _joined(draft: Draft, held: dict[str, Any] | None) -> dict[str, Any] | None:
     bare = {key: value for key, value in held.items() if key not in {"id", "meta"}} if held else None
     news = draft.resource
     if draft.join == "visit":
-        news = visits.join(bare, draft.resource, draft.event)
+        news = visits.join(bare, draft.resource, draft.event, waited=bool(draft.gone))
     elif bare is not None and draft.join == "result":
         if not results.is_newer(bare, draft.resource):
             return None

@@ -1,4 +1,4 @@
-"""Telling subscribers that persons were merged, linked or parted: a notice waits in the outbound table until it was taken.
+"""Telling subscribers that persons were merged, linked or parted, and of documents: a notice waits in the outbound table until it was taken.
 
 A notice is an empty POST to the address of the Subscription (rest-hook): no data of a resident leaves by it. Several
 changes that wait for one subscriber are one notice. After `_TRIES` failures the Subscription gets the status error.
@@ -46,7 +46,7 @@ def forget() -> None:
 
 
 async def put(handle: Handle, change: Change) -> None:
-    """Put a notice down for every Subscription that a change of a Person fulfils; a repeated delivery changes nothing."""
+    """Put a notice down for every Subscription that a change of a Person or a document fulfils; a repeated delivery changes nothing."""
     keys = [one.key for one in await _active(handle) if await _fulfils(handle, one, change)]
     if keys:
         async with handle.connection() as connection:
@@ -75,8 +75,10 @@ async def _subscriptions(handle: Handle, status: str) -> list[dict[str, Any]]:
 
 
 async def _fulfils(handle: Handle, one: Wanted, change: Change) -> bool:
-    if one.type == "Person":
-        return not one.query or bool((await handle.search("Person", [*one.query, ("_id", change.id)])).resources)
+    if one.type == change.type:
+        return not one.query or bool((await handle.search(one.type, [*one.query, ("_id", change.id)])).resources)
+    if one.type != "Linkage" or change.type != "Person":
+        return False
     numbers = [change.version - 1, change.version] if change.version > 1 else [change.version]
     stored = [await handle.fetch_version("Person", change.id, number) for number in numbers]
     versions = [found.resource if found else None for found in stored]

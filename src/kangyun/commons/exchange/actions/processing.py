@@ -23,6 +23,7 @@ from kangyun.commons.exchange.decisions.encoding import decode
 from kangyun.commons.exchange.decisions.facts import facts_of
 from kangyun.commons.exchange.decisions.inside import documents_inside
 from kangyun.commons.exchange.decisions.message import parse
+from kangyun.commons.exchange.decisions.places import place_of
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.translate import each_patient, translate
 from kangyun.commons.exchange.model import Fault, Outcome, RawMessage, Reason
@@ -30,6 +31,7 @@ from kangyun.commons.population import (
     Ambiguous,
     Registration,
     beside,
+    committed,
     overtaken,
     prepare,
     prepare_merge,
@@ -130,6 +132,7 @@ async def _commit(
                 raise
             continue
         joining.noted(whole)
+        committed(tuple(arrivals.values()))
         mine.done(resident)
         await _related(handle, sheet, registrations)
         return resident
@@ -186,9 +189,13 @@ def _on_problem(raw: RawMessage, problem: Problem) -> Outcome:
         return Outcome("received", "AE", Reason("exchange.delayed"), raw.id, kind=raw.kind, retry=True)
     issue = problem.issues[0]
     params = {"text": errors.text(issue, "zh"), "text_en": errors.text(issue, "en")}
-    if issue.expression:
+    # A FHIR file is told the path itself, an HL7 v2 message the field behind it.
+    place = str(issue.expression or "")[:200] if raw.form == "fhir" else ""
+    if raw.form == "hl7v2":
+        place = place_of(parse(decode(raw.body)[0]), issue.expression)
+    if issue.expression and issue.expression != place:
         params = {name: f"{text} ({issue.expression})" for name, text in params.items()}
-    return _quarantined(raw, Reason("exchange.refused-by-record", "", params, "207"))
+    return _quarantined(raw, Reason("exchange.refused-by-record", place, params, "207"))
 
 
 def _quarantined(raw: RawMessage, reason: Reason, *, refused: bool = False) -> Outcome:

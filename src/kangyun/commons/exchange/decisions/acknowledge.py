@@ -139,4 +139,4 @@ def _lenient(line: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable())
+    return text if text.isprintable() else "".join(sign for sign in text if sign.isprintable())

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from kangyun.base import rules
 from kangyun.commons.exchange.decisions import (
     appointments,
+    catalogues,
     charges,
     directory,
     documents,
@@ -125,9 +126,12 @@ def visit(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.no-visit", "PV1-19", code="101")
     encounter["subject"] = sheet.subject
     encounter["serviceProvider"] = sheet.organization()
-    visits.begin(encounter, event, sheet.occurred, place(segment, 3, sheet, {}))
+    stay, pending, temporary = (place(segment, field, sheet, {}) for field in (3, 42, 11))
+    visits.begin(encounter, event, sheet.occurred, stay, pending=pending, temporary=temporary)
     told = sheet.message.kind == "ADT"
     sheet.visit = sheet.add(encounter, *seed, join="visit", event=sheet.occurred if told else "")
+    if visits.ends_waiting(event):
+        sheet.visit.gone.append("planned")
 
 
 def renumbered(segment: Segment, sheet: Sheet) -> None:
@@ -294,5 +298,7 @@ BUILDERS: dict[str, Callable[[Segment, Sheet], object]] = {
     "problem": problems.problem, "goal": problems.goal, "guarantor": guarantor, "priced": directory.priced,
     "price": directory.price, "entry": directory.entry, "staff": directory.staff, "position": directory.position,
     "location": directory.location, "bed": directory.bed, "file": directory.file, "listed": directory.listed,
+    "study": catalogues.study, "phase": catalogues.phase, "visit_of_study": catalogues.visit_of_study, "stocked": catalogues.stocked,
+    "material": catalogues.material, "lot": catalogues.lot, "entry_of_list": catalogues.entry_of_list, "group": catalogues.group,
     "department": directory.department, "observable": directory.observable, "measured": directory.measured, "battery": directory.battery,
 }  # fmt: skip

@@ -18,6 +18,9 @@ _PACKAGE = "kangyun.commons.exchange"
 _NAMESPACE = UUID("8f1d8a3e-97a4-5f0c-8b43-1115c0de2026")
 _LONGEST = 200
 
+# What only refers to other resources, in most of what arrives.
+_CODELESS = frozenset({"subject", "patient", "encounter", "context", "serviceProvider", "managingOrganization", "beneficiary", "result", "target"})
+
 # (system, code) -> the codings that mean the same.
 Translations = Mapping[tuple[str, str], tuple[dict[str, str], ...]]
 
@@ -47,7 +50,7 @@ def coded(resource: dict[str, Any], translations: Translations) -> Coded:
     changed = {
         name: news
         for name, value in resource.items()
-        if isinstance(value, dict | list) and (news := _walk(value, f"{type_}.{name}", translations, found)) is not value
+        if (value.__class__ is dict or value.__class__ is list) and name not in _CODELESS and (news := _walk(value, f"{type_}.{name}", translations, found)) is not value
     }
     if changed:
         found.resource = {**resource, **changed}

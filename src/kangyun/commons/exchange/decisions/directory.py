@@ -24,7 +24,8 @@ def entry(segment: Segment, sheet: Sheet) -> None:
     sheet.request = None
 
 
-def _in_use(sheet: Sheet) -> bool:
+def in_use(sheet: Sheet) -> bool:
+    """Whether the entry of a master file is in use, by the MFE before it."""
     return sheet.order is None or sheet.order.text(1).upper() not in _GONE
 
 
@@ -38,7 +39,7 @@ def staff(segment: Segment, sheet: Sheet) -> None:
         raise Fault("exchange.missing-field", "STF-1", code="101")
     system = system_of([segment.part(source, 4, n) for n in (1, 2, 3)] if listed else ["", "", ""], "STAFF", sheet.sender)
     found["identifier"] = [{"system": system, "value": number}]
-    found["active"] = _in_use(sheet) and segment.text(7).upper() != "I"
+    found["active"] = in_use(sheet) and segment.text(7).upper() != "I"
     sheet.request = sheet.add(found, system, number, join="update")
 
 
@@ -63,7 +64,7 @@ def location(segment: Segment, sheet: Sheet) -> None:
     if not name:
         raise Fault("exchange.missing-field", "LOC-1", code="101")
     found = segment_map("loc", sheet.sender).apply(segment, sheet)
-    found["status"] = "active" if _in_use(sheet) else "inactive"
+    found["status"] = "active" if in_use(sheet) else "inactive"
     found["name"] = name
     found["managingOrganization"] = sheet.organization()
     sheet.request = sheet.add(found, sheet.sender.key, *part, join="update")
@@ -135,10 +136,10 @@ def priced(segment: Segment, sheet: Sheet) -> None:
     number = segment.text(1)
     if code is None or not number:
         raise Fault("exchange.missing-field", "CDM-1", code="101")
-    in_use = _in_use(sheet) and segment.text(8).upper() != "I"
+    charged = in_use(sheet) and segment.text(8).upper() != "I"
     found = {
         "resourceType": "ChargeItemDefinition", "url": f"{sheet.sender.urn}:charges:{quote(number, safe='')}", "code": code,
-        "status": "active" if in_use else "retired", "title": segment.text(4) or segment.text(3) or code["text"],
+        "status": "active" if charged else "retired", "title": segment.text(4) or segment.text(3) or code["text"],
         "identifier": [{"system": f"{sheet.sender.urn}:charges", "value": number}],
     }
     sheet.request = sheet.add(found, sheet.sender.key, "CDM", number, join="update")
@@ -217,7 +218,7 @@ def battery(segment: Segment, sheet: Sheet) -> None:
     draft = _observable(sheet)
     found: dict[str, Any] = {
         "resourceType": "ActivityDefinition",
-        "status": "active" if _in_use(sheet) else "retired",
+        "status": "active" if in_use(sheet) else "retired",
         "kind": "ServiceRequest",
         "code": draft.resource["code"],
         "identifier": draft.resource["identifier"],

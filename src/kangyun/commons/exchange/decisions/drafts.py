@@ -34,7 +34,7 @@ class Draft:
     event: str = ""
     # Elements that stand in where neither the message nor the record has them.
     fallback: dict[str, Any] = field(default_factory=dict[str, Any])
-    # Codes that a list of codes no longer has.
+    # Codes that a list of codes no longer has; of a visit `planned`, where nobody is awaited any more.
     gone: list[str] = field(default_factory=list[str])
 
     @property

@@ -6,18 +6,23 @@ HL7 v2.5.1 chapter 4A, sections 4A.4.1 RXO to 4A.4.7 RXA; tables 0322, 0323 and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 from kangyun.commons.exchange.decisions import codes, orders, reports, results, times
 from kangyun.commons.exchange.decisions.drafts import RESIDENT, Draft, Sheet
 from kangyun.commons.exchange.decisions.maps import segment_map, told
 from kangyun.commons.exchange.decisions.message import Segment
+from kangyun.commons.exchange.decisions.values import company_of
 from kangyun.commons.exchange.model import Fault
 
 _DOSAGES = {"MedicationRequest": "dosageInstruction", "MedicationDispense": "dosageInstruction"}
 # Placeholders for "no number" of immunization registries, and the code of a message that gives no vaccine.
 _NO_NUMBER = {"9999", "0"}
 _NO_VACCINE = {"998", "999"}
+_UNKNOWN = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+# Where lot number, expiry and manufacturer of what was given stand.
+_BATCH = {"RXD": (18, 19, 20), "RXA": (15, 16, 17)}
 
 
 def prescription(segment: Segment, sheet: Sheet) -> None:
@@ -54,8 +59,9 @@ def route(segment: Segment, sheet: Sheet) -> None:
     if draft.type == "Immunization":
         found.pop("method", None)
         orders.fill(draft, found)
-    elif draft.type == "MedicationAdministration":
-        draft.resource.setdefault("dosage", {}).update(found)
+    elif draft.type == "MedicationAdministration" and found:
+        # FHIR wants a dose wherever a route stands (mad-1); that it is not known is an answer, 999 in RXA-6.
+        draft.resource.setdefault("dosage", {"dose": _UNKNOWN}).update(found)
     elif draft.type in _DOSAGES and found:
         draft.resource.setdefault(_DOSAGES[draft.type], [{}])[0].update(found)
 
@@ -77,6 +83,7 @@ def dispense(segment: Segment, sheet: Sheet) -> None:
     found["authorizingPrescription"] = [{"type": "MedicationRequest", "identifier": order}]
     if _control(sheet) in {"revoked", "entered-in-error"}:
         found["status"] = "cancelled"
+    _batches(found, segment, sheet)
     seed = (order["system"], order["value"], "RXD", segment.text(1), segment.text(7) or found.get("whenHandedOver", ""))
     _given(sheet, found, segment, *seed)
 
@@ -92,7 +99,28 @@ def administration(segment: Segment, sheet: Sheet) -> None:
     period = found.get("effectivePeriod", {})
     if period and "end" not in period:
         found["effectiveDateTime"] = found.pop("effectivePeriod")["start"]
+    _batches(found, segment, sheet)
     _given(sheet, found, segment, order["system"], order["value"], "RXA", segment.text(2), segment.text(3))
+
+
+def _batches(found: dict[str, Any], segment: Segment, sheet: Sheet) -> None:
+    """Which lots were handed out or given: a contained Medication for each, beside the code by which all is found. Raises Fault."""
+    at = _BATCH[segment.name]
+    for number, (lot, expiry, maker) in enumerate(zip_longest(*(segment.repetitions(field) for field in at), fillvalue=""), 1):
+        try:
+            batch = {"lotNumber": segment.part(lot, 1), "expirationDate": times.to_date(expiry) if expiry else ""}
+        except Fault as fault:
+            fault.place = f"{segment.name}-{at[1]}"
+            raise
+        batch = {key: value for key, value in batch.items() if value}
+        company = company_of(segment.part(maker, 1), segment.part(maker, 2), sheet) if maker else None
+        if not batch and not company:
+            continue
+        one: dict[str, Any] = {"resourceType": "Medication", "id": f"lot{number}", "code": found["medicationCodeableConcept"]}
+        one |= {"batch": batch} if batch else {}
+        one |= {"manufacturer": company} if company else {}
+        found.setdefault("contained", []).append(one)
+        found.setdefault("supportingInformation", []).append({"reference": f"#lot{number}", "type": "Medication"})
 
 
 def vaccination(segment: Segment, sheet: Sheet) -> None:

@@ -270,7 +270,12 @@ def actors(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any])
 
 def company(segment: Segment, field: int, sheet: Sheet, _options: dict[str, Any]) -> dict[str, Any] | None:
     """The organisation of a CE or CWE field, such as a manufacturer, which enters the directory."""
-    number, name = segment.text(field), segment.text(field, 2) or segment.text(field)
+    return company_of(segment.text(field), segment.text(field, 2), sheet)
+
+
+def company_of(number: str, name: str, sheet: Sheet) -> dict[str, Any] | None:
+    """The organisation of a number and a name, such as a manufacturer, which enters the directory; either will do."""
+    name = name or number
     return sheet.entry("Organization", {"name": name}, name, sheet.sender.key, "company", number or name) if name else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -24,45 +25,76 @@ log = structlog.get_logger()
 _FRESH_SECONDS = 5.0
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
-__all__ = ["Folder", "Limits", "MllpServer", "listening"]
+__all__ = ["Folder", "Limits", "MllpServer", "accepting", "listening", "place"]
+
+
+def place(settings: Settings) -> tuple[str, int] | None:
+    """Where other systems connect, so that whoever starts all processes can open it for them; None where nobody may."""
+    return (_host(settings), settings.mllp_port) if settings.mllp_port else None
 
 
 @asynccontextmanager
-async def listening(services: Any) -> AsyncGenerator[MllpServer | None]:
+async def listening(services: Any, sock: socket.socket | None = None) -> AsyncGenerator[MllpServer | None]:
     """Listen as the settings say, until the block ends; `services` has settings, database, gate and keys.
 
-    Gives the MLLP server, or None where `mllp_port` is 0. Raises OSError when the port is taken.
+    Gives the MLLP server, or None where `mllp_port` is 0. Without a socket it opens one and raises OSError when the port is taken.
     """
     settings = services.settings
-    intake = Intake(services.database, services.gate, services.keys)
+    if settings.mllp_port and _host(settings) != settings.host:
+        log.warning("mllp.loopback_only")
     with suppress(Problem):
         await take_over(services.database)
+    async with accepting(services, sock) as server:
+        folder: asyncio.Task[None] | None = None
+        if settings.folder_in:
+            folder = asyncio.create_task(Folder(Path(settings.folder_in), _intake(services)).watch())
+        try:
+            yield server
+        finally:
+            if server is not None:
+                await server.close()
+            await _ended(folder)
+
+
+@asynccontextmanager
+async def accepting(services: Any, sock: socket.socket | None = None) -> AsyncGenerator[MllpServer | None]:
+    """Take MLLP connections until the block ends, which any number of processes may do on one socket."""
+    settings = services.settings
+    with suppress(Problem):
         await refresh(services.database)
     watching = asyncio.create_task(_keep_fresh(services))
-    folder = asyncio.create_task(Folder(Path(settings.folder_in), intake).watch()) if settings.folder_in else None
     renewing: asyncio.Task[None] | None = None
+    intake = _intake(services)
     server = MllpServer(intake.receive, intake.refuse, Limits(message=settings.mllp_max_bytes, half_frame=settings.mllp_idle_seconds))
     try:
         if settings.mllp_port:
             papers = tls.Papers(settings.mllp_tls_certificate, settings.mllp_tls_key, settings.mllp_tls_authorities)
             context = papers.context() if papers.certificate else None
             renewing = asyncio.create_task(tls.renew(context, papers)) if context else None
-            await server.start(_host(settings), settings.mllp_port, context)
+            await server.start(sock or (_host(settings), settings.mllp_port), context)
             log.info("mllp.listening", port=server.port)
         yield server if settings.mllp_port else None
     finally:
         await server.close()
-        tasks = {task for task in (watching, folder, renewing) if task}
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await _ended(watching, renewing)
+
+
+def _intake(services: Any) -> Intake:
+    return Intake(services.database, services.gate, services.keys)
+
+
+async def _ended(*tasks: asyncio.Task[None] | None) -> None:
+    running = {task for task in tasks if task}
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)
 
 
 def _host(settings: Settings) -> str:
     """Where MLLP listens: what is not encrypted stays on this machine unless the operator wants it otherwise."""
     if settings.mllp_tls_certificate or settings.mllp_plain or settings.host in _LOOPBACK:
         return settings.host
-    log.warning("mllp.loopback_only")
     return "127.0.0.1"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -77,11 +78,12 @@ class MllpServer:
         """How many connections are open."""
         return len(self._open)
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
-        """Listen. Raises OSError when the port is taken."""
+    async def start(self, place: tuple[str, int] | socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Listen at a host and port, or on a socket that other processes have too. Raises OSError when the port is taken."""
+        host, port, sock = (None, None, place) if isinstance(place, socket.socket) else (*place, None)
         patience = _HANDSHAKE_SECONDS if tls else None
         self._server = await asyncio.start_server(
-            self._connected, host, port, ssl=tls, limit=_READ, backlog=256, ssl_handshake_timeout=patience)
+            self._connected, host, port, sock=sock, ssl=tls, limit=_READ, backlog=256, ssl_handshake_timeout=patience)
 
     async def close(self, patience: float = 5.0) -> None:
         """Stop listening, give running messages `patience` seconds to be answered, then cut."""

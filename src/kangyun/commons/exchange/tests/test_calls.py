@@ -50,6 +50,17 @@ async def test_a_bundle_appears_among_the_messages_with_its_counts_and_its_resid
     assert "周秀兰" in sealing.opened(services.keys, kept.body, kept.sealed, kept.content_hash).decode()
 
 
+@pytest.mark.parametrize(("fault", "path"), [({"birthDate": "2126-01-01"}, "birthDate"), ({"telecom": []}, "telecom")])
+async def test_a_birth_to_come_and_an_empty_list_wait_in_quarantine_with_their_path(
+    api: httpx.AsyncClient, services: Services, fault: dict[str, Any], path: str
+):
+    answer = await api.post("/fhir", json=bundle("transaction", GOOD | fault, meta={"source": "urn:kangyun:sender:H7"}))
+    assert answer.status_code == 422
+    [one] = await noted(services, 1)
+    assert one.reason is not None
+    assert (one.state, one.sender, one.reason.place) == ("quarantined", "H7", f"Bundle.entry[0].resource.{path}")
+
+
 async def test_a_refused_bundle_waits_in_quarantine_with_the_path_and_both_languages(api: httpx.AsyncClient, services: Services):
     for _ in range(2):
         answer = await api.post("/fhir", json=bundle("transaction", GOOD, BAD, meta={"source": "urn:kangyun:sender:H7"}))

@@ -107,6 +107,19 @@ async def test_an_appointment_is_moved_cancelled_and_missed(hospital: Hospital):
     assert (await hospital.one("Appointment", identifier="A1"))["status"] == "cancelled"
 
 
+async def test_what_the_record_refuses_is_told_by_the_field_that_said_it(hospital: Hospital):
+    outcome = await hospital.send("SIU^S12", "SCH|A1|F1||||||NORMAL|0|min|^^30^20260305090000+0800^20260305093000+0800", PID, "AIP|1|A|F1^王志远")
+    assert outcome.reason
+    assert (outcome.state, outcome.reason.key, outcome.reason.place) == ("quarantined", "exchange.refused-by-record", "SCH-9")
+    assert "Appointment.minutesDuration" in outcome.reason.params["text_en"]
+
+
+async def test_a_master_file_that_each_site_defines_is_kept_and_refused_with_its_reason(hospital: Hospital):
+    outcome = await hospital.send("MFN^M14^MFN_Znn", "MFI|ZZ^院内^L||UPD|||NE", "MFE|MAD|||1", "ZZZ|1")
+    assert outcome.reason
+    assert (outcome.acknowledgement, outcome.reason.key, outcome.reason.place) == ("AR", "exchange.event-of-the-site", "MSH-9.2")
+
+
 async def test_a_document_is_replaced_and_a_notice_without_text_takes_nothing_away(hospital: Hospital):
     txa = "TXA|1|DS^出院小结||||20260305090000+0800||||||{}|{}||||AU"
     text = "OBX|{}|TX|18842-5^出院小结^LN||{}||||||F"

@@ -35,7 +35,7 @@ class Echo:
 async def serving(**limits: float) -> AsyncGenerator[tuple[MllpServer, Echo]]:
     echo = Echo()
     server = MllpServer(echo.receive, echo.refuse, Limits(**limits))  # pyright: ignore[reportArgumentType]
-    await server.start("127.0.0.1", 0)
+    await server.start(("127.0.0.1", 0))
     try:
         yield server, echo
     finally:

@@ -144,6 +144,21 @@ async def test_a_merge_and_its_undoing_are_told_once_each(region: Region):
     assert await region.told() == 2
 
 
+async def test_documents_are_told_to_those_who_asked_for_such_ones(region: Region):
+    await region.subscribe(f"DocumentReference?patient=Patient/{region.one}&status=current")
+    await region.subscribe("Person")
+    for number, whose in enumerate((region.other, region.one)):
+        document = {
+            "resourceType": "DocumentReference", "status": "current", "subject": {"reference": f"Patient/{whose}"},
+            "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}],
+        }  # fmt: skip
+        [written] = await region.handle.commit([Write("create", "DocumentReference", document)])
+        notices.forget()
+        key = key_of("DocumentReference", written.id)
+        await notices.put(region.handle, Change(number + 1, 7, key, "DocumentReference", written.id, 1, "create"))
+        assert await region.told() == number   # That of the other resident is nobody's wish.
+
+
 async def test_a_receiver_that_fails_is_asked_again_and_given_up_in_the_end(region: Region):
     id_ = await region.subscribe("Person?name=吴桂英")
     region.receiver.answers = [500] * 8

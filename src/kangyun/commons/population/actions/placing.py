@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ _SAME = {"replaces", "replaced-by", "seealso", "refer"}
 
 Beside = Callable[[Transaction], Awaitable[Sequence[Write]]]
 
+# Which version of a Patient this process has placed and committed, so that the reaction to it need not ask.
+_placed: OrderedDict[str, int] = OrderedDict()
+_MOST_REMEMBERED = 20_000
+
 
 def beside(arrivals: Sequence[Arrival]) -> Beside | None:
     """What the commit that writes these Patients does beside it, for `Handle.commit(..., beside=...)`."""
@@ -27,6 +32,20 @@ def beside(arrivals: Sequence[Arrival]) -> Beside | None:
         return await place(transaction, arrivals)
 
     return run
+
+
+def committed(arrivals: Sequence[Arrival]) -> None:
+    """Remember what was placed, once its commit has succeeded."""
+    for one in arrivals:
+        _placed.pop(one.id, None)
+        _placed[one.id] = one.version
+    while len(_placed) > _MOST_REMEMBERED:
+        _placed.popitem(last=False)
+
+
+def was_placed(patient: str, version: int) -> bool:
+    """Whether this process has placed this version of a Patient, or a later one; otherwise the table knows."""
+    return _placed.get(patient, 0) >= version
 
 
 async def place(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Write]:

@@ -23,6 +23,8 @@ def looks_like_id_number(text: str) -> bool:
     )
 
 
+# Asked several times for each number of a message or a row: by its identifiers, its traits and what contradicts it.
+@lru_cache(maxsize=4096)
 def is_id_number(text: str) -> bool:
     """Whether a text is a resident ID number with a right birth date and check digit (GB 11643-1999)."""
     if not looks_like_id_number(text):

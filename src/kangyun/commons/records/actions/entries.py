@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from kangyun.base import clock
 from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.fhir.validation import validate
@@ -15,6 +16,11 @@ from kangyun.commons.records.model import Stored, is_id, key_of, type_code
 
 # The fields of the SQL type record_entry, in its order (migration 0102).
 Entry = tuple[Any, ...]
+
+_BORN = {"Patient", "Person", "RelatedPerson", "Practitioner"}
+# How far the calendars of senders may be ahead of ours.
+_AHEAD = timedelta(days=2)
+
 
 def check_id(id_: str, expression: str | None = None) -> str:
     """The id, or Problem 400 when it breaks the rule of the FHIR type id."""
@@ -33,7 +39,14 @@ def check(resource: dict[str, Any], place: str | None = None) -> None:
 def errors(resource: dict[str, Any], place: str | None) -> Sequence[Issue]:
     """What keeps a resource from being stored."""
     found = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
+    if not found and resource.get("resourceType") in _BORN and _later(str(resource.get("birthDate", ""))):
+        found = [Issue("value", "records.born-later", expression=f"{resource['resourceType']}.birthDate")]
     return moved(Problem(422, *found), str(resource.get("resourceType", "")), place).issues if found else ()
+
+
+def _later(day: str) -> bool:
+    """Whether a FHIR date has not come yet, also where the day begins first."""
+    return day > (clock.now() + _AHEAD).date().isoformat()[: len(day)]
 
 
 def moved(problem: Problem, type_: str, place: str | None) -> Problem:

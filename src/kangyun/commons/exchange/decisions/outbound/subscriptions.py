@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-# What merges, links and their undoing change.
-TYPES = frozenset({"Person", "Linkage"})
+# What merges, links and their undoing change, and documents.
+TYPES = frozenset({"Person", "Linkage", "DocumentReference"})
 _OURS = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "te", "upgrade", "cookie"}
 _MOST_HEADERS = 10
 

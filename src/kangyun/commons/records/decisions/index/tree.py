@@ -45,13 +45,15 @@ def walk(node: Node, value: dict[str, Any], out: Collected) -> None:
     children = node.children
     for name, found in value.items():
         child = children.get(name)
-        if child is not None:
-            if isinstance(found, list):
-                for item in found:
-                    _visit(child, item, out)
+        if child is None:
+            continue
+        if found.__class__ is list:
+            for item in found:
+                _visit(child, item, out)
+            if child.indexed:
                 _visit_indexed(child, found, out)
-            else:
-                _visit(child, found, out)
+        else:
+            _visit(child, found, out)
 
 
 def _visit(node: Node, item: Any, out: Collected) -> None:
