@@ -110,15 +110,13 @@ def _checked(entry: BaseRoute) -> GuardedRoute | GuardedSocket:
 
 
 def _gate(services: Services) -> Enter:
-    settings, entries = services.settings, services.entries
-
+    settings = services.settings
     count = limited(limits_of(services.database))
 
     async def enter(request: Request, entry: GuardedRoute | GuardedSocket) -> Handle:
         """Let the request in with a handle, or raise Problem 401, 403 or 429."""
         permission, address = entry.permission, caller_address(request.scope, settings.trusted_proxies)
-        secret, bearer = _secret(request)
-        actor = (entries.remembered(secret, address) or await entries.actor(secret, address)) if secret else None
+        actor, bearer = await _shown(services, request, address)
         if actor is None and permission == _RECEIVE and (sender := await holder(services.database, shown_key(request.headers))):
             actor = Actor(f"sender/{sender}", "integration", purpose="operations", address=address)
         elif actor is None and bearer:
@@ -135,6 +133,12 @@ def _gate(services: Services) -> Enter:
         return handle
 
     return enter
+
+
+async def _shown(services: Services, request: Request, address: str) -> tuple[Actor | None, bool]:
+    """Whose session or token the caller shows, None for none that is good; and whether it is a token."""
+    secret, bearer = _secret(request)
+    return (services.entries.remembered(secret, address) or await services.entries.actor(secret, address)) if secret else None, bearer
 
 
 def _secret(request: Request) -> tuple[str, bool]:
@@ -165,7 +169,9 @@ def _guarded(enter: Enter, entry: GuardedRoute) -> GuardedRoute:
 def _people(services: Services, routes: list[GuardedRoute], sockets: list[GuardedSocket]) -> Starlette:
     handlers: dict[Any, Any] = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
     middleware = [Middleware(logs.RequestLog), Middleware(metrics.HttpMetrics), *web.middleware()]
-    app = Starlette(routes=[*routes, *sockets], middleware=middleware, exception_handlers=handlers)
+    # The more of an address is said in words, the sooner it is tried: /pharmacy/scan is no number of a prescription.
+    ordered = sorted([*_forms(routes), *routes], key=lambda entry: entry.path.count("{"))
+    app = Starlette(routes=[*ordered, *sockets], middleware=middleware, exception_handlers=handlers)
     app.state.settings = services.settings
     app.state.services = services
     permissions = {entry.path: entry.permission for entry in routes if "GET" in (entry.methods or {"GET"})}
@@ -190,8 +196,7 @@ async def _on_problem(request: Request, error: Problem) -> Response:
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
     if web.wants_page(request):
-        if error.status_code == 405 and request.method in {"GET", "HEAD"}:
-            return _to_form(request)
+        await _recognise(request)
         return await web.on_http_exception(request, error)
     method = request.method[:16]
     problem = refuse(405, "not-supported", "base.method-not-allowed", method=method) if error.status_code == 405 \
@@ -214,12 +219,31 @@ def _to_login(request: Request) -> Response:
     return RedirectResponse(f"/login?next={quote(request.url.path + query, safe='')}", 303, headers={"cache-control": "no-store"})
 
 
-def _to_form(request: Request) -> Response:
+async def _recognise(request: Request) -> None:
+    """At an address that does not exist nobody is let in; who is logged in has the menu there all the same."""
+    services: Services = request.app.state.services
+    address = caller_address(request.scope, services.settings.trusted_proxies)
+    actor, _ = await _shown(services, request, address)
+    actor = actor or actor_at(address, services.settings.access_local_role, services.settings.access_network_role)
+    request.state.handle = services.gate.open(actor)
+    request.state.login = await signed_in(services, actor)
+
+
+def _forms(routes: list[GuardedRoute]) -> list[GuardedRoute]:
+    """What a GET finds at each address that only takes a form."""
+    shown = {entry.path for entry in routes if "GET" in (entry.methods or {"GET"})}
+    only = {entry.path: entry for entry in routes if entry.path not in shown and "POST" in (entry.methods or set[str]())}
+    return [web.route(path, _to_form, permission=web.PUBLIC, name=f"above-{entry.name}") for path, entry in only.items()]
+
+
+async def _to_form(request: Request) -> Response:
     """The page above an address that only takes a form.
 
     A refused form is shown again at such an address; from there people change the language, log in anew or go to it once more.
     """
-    path = request.url.path.rstrip("/")
+    if not web.wants_page(request):
+        raise HTTPException(405, headers={"allow": "POST"})
+    path = request.url.path.rstrip("/").rpartition("/")[0]
     while path and not _is_shown(request, path):
         path = path.rpartition("/")[0]
     query = f"?{request.url.query}" if request.url.query else ""
@@ -228,7 +252,7 @@ def _to_form(request: Request) -> Response:
 
 def _is_shown(request: Request, path: str) -> bool:
     scope = {**request.scope, "path": path, "method": "GET"}
-    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    return any(getattr(route, "endpoint", None) is not _to_form and route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def _outcome(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:

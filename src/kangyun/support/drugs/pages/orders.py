@@ -147,10 +147,10 @@ def routes() -> list[BaseRoute]:
     return [
         web.route(_LIST, listed, permission=PRESCRIBE),
         web.route(f"{_LIST}/new", new, permission=PRESCRIBE),
+        web.route(f"{_LIST}/new", save, permission=PRESCRIBE, methods=["POST"]),
         web.route(f"{_LIST}/find", find, permission=PRESCRIBE, methods=["POST"]),
         web.route(f"{_LIST}/change", change, permission=PRESCRIBE, methods=["POST"]),
         web.route(f"{_LIST}/forget", forget, permission=PRESCRIBE, methods=["POST"]),
-        web.route(f"{_LIST}/save", save, permission=PRESCRIBE, methods=["POST"]),
     ]
 
 

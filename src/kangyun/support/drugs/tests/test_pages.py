@@ -53,12 +53,17 @@ async def test_the_quantity_follows_dose_and_days_up_to_twelve_weeks(city: City)
         page = f"/prescriptions/new?encounter={visit.encounter}"
         sheet = await post(doctor, page, "/prescriptions/change", **order(visit, days="84", long_term="1", assessed="1", count="1"))
         assert re.search(r'name="quantity"[^>]*value="3"', sheet.text), "84 tablets are three packages of 28"
-        done = await post(doctor, page, "/prescriptions/save", **order(visit, days="84", quantity="3", long_term="1", assessed="1", deed="sign"))
+        done = await post(doctor, page, page, **order(visit, days="84", quantity="3", long_term="1", assessed="1", deed="sign"))
         assert done.status_code == 303, done.text
-        long = await post(doctor, page, "/prescriptions/save", **order(visit, days="85", quantity="4", long_term="1", assessed="1", deed="sign"))
+        long = await post(doctor, page, page, **order(visit, days="85", quantity="4", long_term="1", assessed="1", deed="sign"))
         assert long.status_code == 422
         assert "最长 12 周" in long.text
         assert re.search(r'name="days"[^>]*value="85"', long.text), "nothing typed is lost"
+        switch = re.search(r'href="([^"]*lang=en)"', long.text)
+        assert switch
+        english = await doctor.get(switch[1].replace("&amp;", "&"))
+        assert english.status_code == 200
+        assert 'id="order"' in english.text, "the refused form can be had in the other language"
 
 
 async def test_findings_are_shown_while_one_writes(city: City) -> None:
@@ -72,7 +77,7 @@ async def test_findings_are_shown_while_one_writes(city: City) -> None:
 async def test_a_doctor_signs_a_pharmacist_passes_a_resident_chooses_on_pages(city: City) -> None:
     visit = await city.visit()
     async with city.doctor(kind="session") as doctor:
-        done = await post(doctor, f"/prescriptions/new?encounter={visit.encounter}", "/prescriptions/save", **order(visit, deed="sign"))
+        done = await post(doctor, page := f"/prescriptions/new?encounter={visit.encounter}", page, **order(visit, deed="sign"))
         number = done.headers["location"].rpartition("/")[2]
         shown = await doctor.get(f"/prescriptions/{number}")
         assert "等待审核" in shown.text
