@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,16 +67,19 @@ class Look:
 OpenLook = Callable[..., Look]
 
 
-@pytest.fixture
-def look(browser: Browser, server: str) -> Iterator[OpenLook]:
-    """Open a page as ``look(device, language, theme, text)``; console complaints fail the test at its end."""
+@contextmanager
+def looking(browser: Browser, url: str) -> Generator[OpenLook]:
+    """Open a page of the platform at ``url`` as ``opened(device, language, theme, text)``, each in a browser of its own.
+
+    Console complaints fail the test at its end.
+    """
     opened: list[tuple[BrowserContext, Look]] = []
 
     def opening(device: str = "desktop", language: str = "zh", theme: str = "light", text: str = "normal") -> Look:
         context = browser.new_context(**DEVICES[device], reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
-        context.add_cookies([{"name": name, "value": value, "url": server} for name, value in (("language", language), ("theme", theme), ("text", text))])
+        context.add_cookies([{"name": name, "value": value, "url": url} for name, value in (("language", language), ("theme", theme), ("text", text))])
         context.add_init_script(_WATCH_SHIFTS)
-        seen = Look(context.new_page(), server)
+        seen = Look(context.new_page(), url)
         seen.page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
         seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         opened.append((context, seen))
@@ -85,6 +89,13 @@ def look(browser: Browser, server: str) -> Iterator[OpenLook]:
     for context, seen in opened:
         context.close()
         assert seen.complaints == []
+
+
+@pytest.fixture
+def look(browser: Browser, server: str) -> Iterator[OpenLook]:
+    """A page of the platform that knows one resident, as ``look(device, language, theme, text)``."""
+    with looking(browser, server) as opening:
+        yield opening
 
 
 @pytest.fixture(scope="session")

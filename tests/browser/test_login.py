@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 from pyotp.totp import TOTP
 
-from kangyun.commons.access.gateways.sms_simulator import Simulator, listening
+from kangyun.base.simulators import listening
+from kangyun.commons.access.gateways.sms_simulator import Simulator
 from tests.browser import material
-from tests.browser.conftest import DEVICES, Look
+from tests.browser.conftest import Look, OpenLook, looking
 from tests.browser.test_doctor import overflow, serious
 from tests.serving import Server, free_port, run
 
@@ -46,7 +47,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     key = folder / "sms.key"
     key.write_bytes(b"between us")
     phones = Simulator(key=b"between us")
-    with listening(phones) as sms:
+    with listening(phones.app) as sms:
         running = Server(folder / "data", sms_url=sms, sms_key_file=str(key))
         running.port = free_port()
         # Passkeys are bound to a name, not to an address of numbers.
@@ -58,27 +59,11 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
         running.stop()
 
 
-Visit = Callable[..., Look]
-
-
 @pytest.fixture
-def visit(browser: Browser, gate: Gate) -> Iterator[Visit]:
-    """A browser of its own as ``visit(device, language, theme, text)``; console complaints fail the test at its end."""
-    opened: list[tuple[BrowserContext, Look]] = []
-
-    def opening(device: str = "desktop", language: str = "zh", theme: str = "light", text: str = "normal") -> Look:
-        context = browser.new_context(**DEVICES[device], reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
-        context.add_cookies([{"name": name, "value": value, "url": gate.url} for name, value in (("language", language), ("theme", theme), ("text", text))])
-        seen = Look(context.new_page(), gate.url)
-        seen.page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        opened.append((context, seen))
-        return seen
-
-    yield opening
-    for context, seen in opened:
-        context.close()
-        assert seen.complaints == []
+def visit(browser: Browser, gate: Gate) -> Iterator[OpenLook]:
+    """A browser of its own as ``visit(device, language, theme, text)``."""
+    with looking(browser, gate.url) as opening:
+        yield opening
 
 
 def with_authenticator(page: Page) -> None:
@@ -121,7 +106,7 @@ def go_on(seen: Look) -> None:
     seen.page.wait_for_url(lambda url: "/login" not in url)
 
 
-def test_a_resident_comes_in_on_the_phone_by_keyboard_alone(visit: Visit, gate: Gate) -> None:
+def test_a_resident_comes_in_on_the_phone_by_keyboard_alone(visit: OpenLook, gate: Gate) -> None:
     seen = visit("phone", text="large")
     seen.open("/login")
     keys = seen.page.keyboard
@@ -147,7 +132,7 @@ def test_a_resident_comes_in_on_the_phone_by_keyboard_alone(visit: Visit, gate: 
     assert material.NUMBER not in seen.page.url
 
 
-def test_an_invited_doctor_sets_up_and_logs_in_again(visit: Visit, gate: Gate) -> None:
+def test_an_invited_doctor_sets_up_and_logs_in_again(visit: OpenLook, gate: Gate) -> None:
     seen = visit("desktop", "en")
     secret = join(seen, gate, "dr_zhou")
     go_on(seen)
@@ -167,7 +152,7 @@ def test_an_invited_doctor_sets_up_and_logs_in_again(visit: Visit, gate: Gate) -
     assert "this one" in seen.page.inner_text("main")
 
 
-def test_a_wrong_password_is_told_beside_the_form(visit: Visit) -> None:
+def test_a_wrong_password_is_told_beside_the_form(visit: OpenLook) -> None:
     seen = visit("desktop", "zh")
     seen.open("/login")
     seen.page.locator("#name").fill("nobody")
@@ -179,7 +164,7 @@ def test_a_wrong_password_is_told_beside_the_form(visit: Visit) -> None:
     seen.complaints.clear()
 
 
-def test_a_resident_comes_back_by_passkey(visit: Visit, gate: Gate) -> None:
+def test_a_resident_comes_back_by_passkey(visit: OpenLook, gate: Gate) -> None:
     seen = visit("phone", "zh")
     with_authenticator(seen.page)
     by_phone(seen, gate, "12900000012")
@@ -194,7 +179,7 @@ def test_a_resident_comes_back_by_passkey(visit: Visit, gate: Gate) -> None:
     assert seen.page.locator("[data-login]").count() == 1
 
 
-def test_staff_may_have_a_passkey_for_both_factors(visit: Visit, gate: Gate) -> None:
+def test_staff_may_have_a_passkey_for_both_factors(visit: OpenLook, gate: Gate) -> None:
     seen = visit("desktop", "en")
     with_authenticator(seen.page)
     seen.open(gate.invite("dr_key", "hospital_doctor"))
@@ -212,7 +197,7 @@ def test_staff_may_have_a_passkey_for_both_factors(visit: Visit, gate: Gate) -> 
     assert "dr_key" in seen.page.locator("[data-login]").inner_text()
 
 
-def test_a_passkey_that_was_removed_opens_nothing(visit: Visit, gate: Gate) -> None:
+def test_a_passkey_that_was_removed_opens_nothing(visit: OpenLook, gate: Gate) -> None:
     seen = visit("phone", "zh")
     with_authenticator(seen.page)
     by_phone(seen, gate, "12900000013")
@@ -228,7 +213,7 @@ def test_a_passkey_that_was_removed_opens_nothing(visit: Visit, gate: Gate) -> N
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_resident_takes_the_account_to_another_phone(visit: Visit, gate: Gate, axe: str, look: tuple[str, str, str, str]) -> None:
+def test_a_resident_takes_the_account_to_another_phone(visit: OpenLook, gate: Gate, axe: str, look: tuple[str, str, str, str]) -> None:
     place, seen = LOOKS.index(look), visit(*look)
     by_phone(seen, gate, f"1290000082{place}")
     seen.open("/account")
@@ -248,7 +233,7 @@ def test_a_resident_takes_the_account_to_another_phone(visit: Visit, gate: Gate,
 
 
 @pytest.mark.parametrize("way", LOOKS, ids="-".join)
-def test_every_page_fits_and_is_accessible(visit: Visit, gate: Gate, axe: str, way: tuple[str, str, str, str], tmp_path: Path) -> None:
+def test_every_page_fits_and_is_accessible(visit: OpenLook, gate: Gate, axe: str, way: tuple[str, str, str, str], tmp_path: Path) -> None:
     seen = visit(*way)
     number = LOOKS.index(way) if way in LOOKS else 0
     login = f"look{number}"
@@ -292,7 +277,7 @@ def test_every_page_fits_and_is_accessible(visit: Visit, gate: Gate, axe: str, w
     assert len(pages) == 9
 
 
-def test_large_mode_has_large_targets(visit: Visit) -> None:
+def test_large_mode_has_large_targets(visit: OpenLook) -> None:
     seen = visit("phone", text="large")
     seen.open("/login")
     small = seen.page.evaluate(

@@ -16,11 +16,12 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
-from kangyun.commons.access.gateways.sms_simulator import Simulator, listening
+from kangyun.base.simulators import listening
+from kangyun.commons.access.gateways.sms_simulator import Simulator
 from tests.browser import material
-from tests.browser.conftest import DEVICES, ROOT, Look
+from tests.browser.conftest import ROOT, Look, OpenLook, looking
 from tests.browser.test_doctor import overflow, serious
 from tests.browser.test_login import Gate, go_on, join
 from tests.serving import Server, run
@@ -65,7 +66,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     page = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder / "app")))
     threading.Thread(target=page.serve_forever, daemon=True).start()
     phones = Simulator(key=b"between us")
-    with listening(phones) as sms:
+    with listening(phones.app) as sms:
         server = Server(folder / "data", sms_url=sms, sms_key_file=str(folder / "sms.key"))
         server.start()
         yield _settled(server, phones, folder / "app", f"http://127.0.0.1:{page.server_address[1]}/index.html")
@@ -96,27 +97,11 @@ def _settled(server: Server, phones: Simulator, folder: Path, app: str) -> World
     return World(Gate(server, phones, server.url), app, client, patient, stranger, hospital)
 
 
-Visit = Callable[..., Look]
-
-
 @pytest.fixture
-def visit(browser: Browser, world: World) -> Iterator[Visit]:
-    """A browser of its own as ``visit(device, language, theme, text)``; console complaints fail the test at its end."""
-    opened: list[tuple[BrowserContext, Look]] = []
-
-    def opening(device: str = "desktop", language: str = "zh", theme: str = "light", text: str = "normal") -> Look:
-        context = browser.new_context(**DEVICES[device], reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
-        context.add_cookies([{"name": name, "value": value, "url": world.url} for name, value in (("language", language), ("theme", theme), ("text", text))])
-        seen = Look(context.new_page(), world.url)
-        seen.page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        opened.append((context, seen))
-        return seen
-
-    yield opening
-    for context, seen in opened:
-        context.close()
-        assert seen.complaints == []
+def visit(browser: Browser, world: World) -> Iterator[OpenLook]:
+    """A browser of its own as ``visit(device, language, theme, text)``."""
+    with looking(browser, world.url) as opening:
+        yield opening
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +152,7 @@ def status(world: World, token: str, path: str) -> int:
     return httpx.get(f"{world.url}/fhir/{path}", headers={"authorization": f"Bearer {token}"}, timeout=30).status_code
 
 
-def test_a_resident_lets_the_app_in_and_disconnects_it(visit: Visit, world: World, session: str, axe: str) -> None:
+def test_a_resident_lets_the_app_in_and_disconnects_it(visit: OpenLook, world: World, session: str, axe: str) -> None:
     seen = visit("phone")
     as_resident(seen, world, session)
     connect(seen, world)
@@ -197,7 +182,7 @@ def test_a_resident_lets_the_app_in_and_disconnects_it(visit: Visit, world: Worl
     assert status(world, token, f"Patient/{world.patient}") == 401
 
 
-def test_a_resident_says_no_by_keyboard_alone(visit: Visit, world: World, session: str) -> None:
+def test_a_resident_says_no_by_keyboard_alone(visit: OpenLook, world: World, session: str) -> None:
     seen = visit("desktop", "en")
     as_resident(seen, world, session)
     connect(seen, world)
@@ -211,7 +196,7 @@ def test_a_resident_says_no_by_keyboard_alone(visit: Visit, world: World, sessio
     assert seen.page.url == world.app
 
 
-def test_a_doctor_opens_the_app_for_the_resident_in_front(visit: Visit, world: World, axe: str) -> None:
+def test_a_doctor_opens_the_app_for_the_resident_in_front(visit: OpenLook, world: World, axe: str) -> None:
     seen = visit("desktop", "en")
     told = run("user", "add", "dr_apps", "--role", "hospital_doctor", "--institution", world.hospital, "--json",
                "--data", world.gate.server.data, settings=world.gate.server.settings)
@@ -245,7 +230,7 @@ class Invited:
         return self.path
 
 
-def test_the_system_administrator_registers_a_service_whose_secret_is_shown_once(visit: Visit, world: World, axe: str) -> None:
+def test_the_system_administrator_registers_a_service_whose_secret_is_shown_once(visit: OpenLook, world: World, axe: str) -> None:
     seen = visit("desktop", "zh")
     join(seen, world.gate, "root_apps", role="system_admin")
     go_on(seen)
@@ -282,7 +267,7 @@ def _shoot(seen: Look, name: str) -> None:
 
 
 @pytest.mark.parametrize("one", LOOKS, ids="-".join)
-def test_the_question_is_read_by_every_eye(visit: Visit, world: World, session: str, axe: str, one: tuple[str, str, str, str]) -> None:
+def test_the_question_is_read_by_every_eye(visit: OpenLook, world: World, session: str, axe: str, one: tuple[str, str, str, str]) -> None:
     seen = visit(*one)
     as_resident(seen, world, session)
     connect(seen, world)

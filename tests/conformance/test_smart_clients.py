@@ -24,7 +24,8 @@ from joserfc.jwk import RSAKey
 from tests.browser import material
 from tests.serving import Server, run
 
-from kangyun.commons.access.gateways.sms_simulator import Simulator, listening
+from kangyun.base.simulators import listening
+from kangyun.commons.access.gateways.sms_simulator import Simulator
 
 BACK = "https://app.example/back"
 PHONE = "12900000041"
@@ -63,7 +64,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("clients")
     (folder / "sms.key").write_bytes(b"between us")
     phones = Simulator(key=b"between us")
-    with listening(phones) as sms:
+    with listening(phones.app) as sms:
         server = Server(folder / "data", sms_url=sms, sms_key_file=str(folder / "sms.key"))
         server.start()
         with httpx.Client(base_url=server.url, timeout=60, headers={"accept": "text/html", "accept-language": "en"}) as browser:

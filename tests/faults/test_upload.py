@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kangyun.base import rules
+from kangyun.base.simulators import listening
 from kangyun.commons.exchange.decisions.cda.xml import attribute, read
-from kangyun.commons.exchange.gateways.province_simulator import Simulator, listening
+from kangyun.commons.exchange.gateways.province_simulator import Simulator
 from tests.serving import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -38,7 +39,7 @@ class Slow(Simulator):
 def province(tmp_path: Path) -> Iterator[tuple[Slow, Path]]:
     simulator = Slow()
     own = rules.load("kangyun.commons.exchange", "cda/province.yaml").file.read_text("utf-8")
-    with listening(simulator) as url:
+    with listening(simulator.app) as url:
         file = tmp_path / "regions" / "yunzhou" / "rules" / "commons" / "exchange" / "cda" / "province.yaml"
         file.parent.mkdir(parents=True)
         file.write_text(own.replace('url: ""', f'url: "{url}"'), "utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 
 from kangyun.base.keys import open_keys
 from kangyun.base.settings import Settings
+from kangyun.base.simulators import listening
 from kangyun.commons.access.gateways import sms_simulator
 from kangyun.support.insurance.gateways import insurer_simulator
 from kangyun.support.insurance.gateways.insurer import KEY, written
@@ -48,13 +49,13 @@ def running(settings: Settings, *, usual_ports: bool = False) -> Generator[Aroun
     with ExitStack() as stack:
         insurer_simulator.bring(insurer, books := folder / "insurer-books.json")
         stack.callback(insurer_simulator.keep, insurer, books)
-        phones_url = stack.enter_context(sms_simulator.listening(phones, free("127.0.0.1", _PHONES) if usual_ports else 0))
+        phones_url = stack.enter_context(listening(phones.app, free("127.0.0.1", _PHONES) if usual_ports else 0))
         channels = stack.enter_context(simulated.running(folder / "channels", port=free("127.0.0.1", _BANK) if usual_ports else 0))
-        insurer_url = stack.enter_context(insurer_simulator.listening(insurer, free("127.0.0.1", _INSURER) if usual_ports else 0))
+        insurer_url = stack.enter_context(listening(insurer.app, free("127.0.0.1", _INSURER) if usual_ports else 0))
         key = folder / "insurer.jwk"
         key.write_bytes(written(insurer.key))
         told = {"sms_url": phones_url, "sms_key_file": str(sms_key), "payments_channels": str(folder / "channels"),
-                "insurer_url": insurer_url, "insurer_key_file": str(key)}
+                "insurer_url": f"{insurer_url}/", "insurer_key_file": str(key)}
         yield Around(phones, channels, insurer, phones_url, told)
 
 

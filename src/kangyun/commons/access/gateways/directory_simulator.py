@@ -7,7 +7,6 @@ token, and can be told to say something false in its id_token.
 from __future__ import annotations
 
 import secrets
-import threading
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
@@ -24,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from kangyun.base import clock
+from kangyun.base import clock, simulators
 
 
 def _key() -> ECKey:
@@ -103,15 +101,5 @@ class Directory:
 @contextmanager
 def listening(directory: Directory, port: int = 0) -> Generator[str]:
     """Serve a directory on loopback until the block ends; gives its address, which is its issuer too."""
-    config = uvicorn.Config(directory.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    directory.issuer = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
+    with simulators.listening(directory.app, port) as directory.issuer:
         yield directory.issuer
-    finally:
-        server.should_exit = True
-        thread.join(10)

@@ -7,14 +7,10 @@ for programs, `GET /` for people. It also holds the authenticator apps of made-u
 from __future__ import annotations
 
 import hmac
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 
 import orjson
-import uvicorn
 from pyotp.totp import TOTP
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -92,20 +88,3 @@ class Simulator:
         return Starlette(routes=[
             Route("/messages", self.take, methods=["POST"]), Route("/messages", self.show), Route("/", self.look),
         ])
-
-
-@contextmanager
-def listening(simulator: Simulator, port: int = 0) -> Generator[str]:
-    """Serve a simulator on loopback until the block ends; gives its address."""
-    config = uvicorn.Config(simulator.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    address = server.servers[0].sockets[0].getsockname()
-    try:
-        yield f"http://127.0.0.1:{address[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)

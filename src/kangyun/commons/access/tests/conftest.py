@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from kangyun.app.services import Services
-from kangyun.commons.access.gateways.sms_simulator import Simulator, listening
+from kangyun.base.simulators import listening
+from kangyun.commons.access.gateways.sms_simulator import Simulator
 from kangyun.commons.access.tests.doors import with_phones
 
 
@@ -18,5 +19,5 @@ def simulator() -> Simulator:
 
 @pytest.fixture(scope="module")
 def platform(services: Services, simulator: Simulator) -> Iterator[Services]:
-    with listening(simulator) as url:
+    with listening(simulator.app) as url:
         yield with_phones(services, url, simulator)

@@ -12,12 +12,13 @@ import pytest
 
 from kangyun.app.services import Services
 from kangyun.base.errors import Problem
+from kangyun.base.simulators import listening
 from kangyun.commons.access import Write
 from kangyun.commons.access.actions import accounts, passwords
 from kangyun.commons.access.actions.accounts import Post
 from kangyun.commons.access.actions.seconds import new_recovery_codes
 from kangyun.commons.access.decisions.policy import role_start
-from kangyun.commons.access.gateways.sms_simulator import Simulator, listening
+from kangyun.commons.access.gateways.sms_simulator import Simulator
 from kangyun.commons.access.queries.accounts import by_login, memberships, seconds
 from kangyun.commons.access.tests.doors import (
     OPERATOR,
@@ -35,7 +36,7 @@ from kangyun.commons.access.tests.doors import (
 @pytest.fixture(scope="module")
 def phones() -> Iterator[tuple[Simulator, str]]:
     simulator = Simulator(key=b"between us")
-    with listening(simulator) as url:
+    with listening(simulator.app) as url:
         yield simulator, url
 
 

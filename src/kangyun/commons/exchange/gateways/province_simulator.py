@@ -6,12 +6,8 @@ resident ID number, and can be told to fail.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from lxml import etree
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -69,20 +65,3 @@ def _fault(body: bytes, document: str) -> dict[str, str] | None:
     if own is None or own.get("extension") != document:
         return {"code": "other-id", "place": "/ClinicalDocument/id"}
     return None if root.xpath(_NUMBER, namespaces=_SPACE) else {"code": "no-id-number", "place": "recordTarget/patientRole/patient/id"}
-
-
-@contextmanager
-def listening(simulator: Simulator, port: int = 0) -> Generator[str]:
-    """Serve a simulator on loopback until the block ends; gives its address."""
-    config = uvicorn.Config(simulator.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    address = server.servers[0].sockets[0].getsockname()
-    try:
-        yield f"http://127.0.0.1:{address[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)

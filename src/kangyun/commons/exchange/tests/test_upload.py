@@ -11,11 +11,12 @@ import pytest
 from kangyun.app.services import Services
 from kangyun.base import rules
 from kangyun.base.reactions import Change
+from kangyun.base.simulators import listening
 from kangyun.commons.access import Write
 from kangyun.commons.exchange.actions import upload
 from kangyun.commons.exchange.decisions.cda.uploads import province_url
 from kangyun.commons.exchange.decisions.cda.xml import read
-from kangyun.commons.exchange.gateways.province_simulator import Simulator, listening
+from kangyun.commons.exchange.gateways.province_simulator import Simulator
 from kangyun.commons.exchange.queries.upload import Queued, counts, latest
 from kangyun.commons.exchange.reactions import reactions
 
@@ -34,7 +35,7 @@ VACCINE: dict[str, Any] = {
 def province(tmp_path: Path) -> Iterator[Simulator]:
     simulator = Simulator()
     own = Path(rules.load("kangyun.commons.exchange", "cda/province.yaml").file).read_text("utf-8")
-    with listening(simulator) as url:
+    with listening(simulator.app) as url:
         file = tmp_path / "commons" / "exchange" / "cda" / "province.yaml"
         file.parent.mkdir(parents=True)
         file.write_text(own.replace('url: ""', f'url: "{url}"'), "utf-8")

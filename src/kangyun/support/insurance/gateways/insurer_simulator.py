@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -22,7 +20,6 @@ from typing import Any
 
 import httpx
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -281,20 +278,3 @@ def bring(simulator: Simulator, path: Path) -> None:
         simulator.books[one["message"]] = Entry(**one)
     simulator.used |= {(member, year): SoFar._make(so_far) for member, year, so_far in told["used"]}
     simulator.undone |= set(told["undone"])
-
-
-@contextmanager
-def listening(simulator: Simulator, port: int = 0) -> Generator[str]:
-    """Serve a simulator on loopback until the block ends; gives its address."""
-    config = uvicorn.Config(simulator.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    address = server.servers[0].sockets[0].getsockname()
-    try:
-        yield f"http://127.0.0.1:{address[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join(10)

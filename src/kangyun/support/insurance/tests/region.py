@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any
 
 from kangyun.app.services import Services
+from kangyun.base.simulators import listening
 from kangyun.commons.access import Actor, Handle, Write
 from kangyun.commons.population import ID_NUMBER_SYSTEM, register
 from kangyun.support import institutions
 from kangyun.support.institutions import Institution
 from kangyun.support.insurance.gateways.insurer import KEY, Insurer
-from kangyun.support.insurance.gateways.insurer_simulator import Simulator, listening
+from kangyun.support.insurance.gateways.insurer_simulator import Simulator
 from kangyun.support.insurance.model import Bill, Insured, Line
 
 RETIRED = Insured("M1001", "", "990100", "employee", "retired", chronic=("I10",))
@@ -59,7 +60,7 @@ class Region:
 def region_of(services: Services) -> Generator[tuple[Services, Simulator]]:
     """The simulator listening, and services that ask it; `make` builds the region."""
     simulator = Simulator(services.keys.public(KEY)[0], lateness=0.6)
-    with listening(simulator) as url:
+    with listening(simulator.app) as url:
         yield replace(services, insurer=Insurer(url, services.keys, simulator.key, patience=0.4)), simulator
 
 

@@ -25,7 +25,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from kangyun.base import money
-from kangyun.support.payments.gateways.simulator import Faults, Simulator, Trade, listening
+from kangyun.base.simulators import listening
+from kangyun.support.payments.gateways.simulator import Faults, Simulator, Trade, bring, keep
 from kangyun.support.payments.gateways.simulator_alipay import AlipaySide
 from kangyun.support.payments.gateways.simulator_unionpay import UnionPaySide
 from kangyun.support.payments.gateways.simulator_wechat import WeChatSide
@@ -35,17 +36,25 @@ _NAMES = {"wechat": "微信支付", "alipay": "支付宝", "unionpay": "云闪�
 _STATES = {"open": "待支付", "paid": "已支付", "closed": "已关闭"}
 _SIZE = 2048
 _SHOWN = 50
+_BOOKS = "books.json"
 
 
 @contextmanager
 def running(folder: Path, simulator: Simulator | None = None, port: int = 0) -> Generator[Simulator]:
-    """Serve the channels on loopback until the block ends, and write into `folder` what the setting payments_channels needs."""
+    """Serve the channels on loopback until the block ends, and write into `folder` what the setting payments_channels needs.
+
+    Their books lie there too, from one run to the next.
+    """
     made = simulator or Simulator()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sides(folder, made)
-    with listening(_app(made), made, port) as url:
-        _write_settings(folder, url)
-        yield made
+    bring(made, folder / _BOOKS)
+    try:
+        with listening(_app(made), port) as made.url:
+            _write_settings(folder, made.url)
+            yield made
+    finally:
+        keep(made, folder / _BOOKS)
 
 
 def _sides(folder: Path, simulator: Simulator) -> None:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import httpx
-import uvicorn
-from starlette.applications import Starlette
+import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -148,6 +146,11 @@ class Simulator:
         self._tokens[kept.token] = self._numbers[kept.channel, kept.number] = kept
         return kept if kept.amount == wished.amount else None
 
+    def take_over(self, trade: Trade) -> None:
+        """A trade of an earlier run, with its refunds."""
+        self.order(trade)
+        self._backs |= {(trade.channel, id_): trade for id_ in trade.refunds}
+
     def find(self, channel: str, id_: str) -> Trade | None:
         """The trade of that number; one whose time is over is closed by that."""
         found = self.trades.get((channel, id_))
@@ -265,19 +268,18 @@ def new_number(start: str) -> str:
     return start + "".join(str(secrets.randbelow(10)) for _ in range(16))
 
 
-@contextmanager
-def listening(app: Starlette, simulator: Simulator, port: int = 0) -> Generator[str]:
-    """Serve the channels on loopback until the block ends; gives their address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    address: Any = server.servers[0].sockets[0].getsockname()
-    simulator.url = f"http://127.0.0.1:{address[1]}"
-    try:
-        yield simulator.url
-    finally:
-        server.should_exit = True
-        thread.join(10)
+def keep(simulator: Simulator, path: Path) -> None:
+    """Write its trades to a file: a channel forgets nothing only because a demonstration is started again."""
+    path.write_bytes(orjson.dumps(list(simulator.trades.values())))
+
+
+def bring(simulator: Simulator, path: Path) -> None:
+    """Take over the trades of an earlier demonstration, where there are any."""
+    for told in orjson.loads(path.read_bytes()) if path.exists() else []:
+        refunds = {id_: Back(**one | {"made": _moment(one["made"])}) for id_, one in told["refunds"].items()}
+        moments = {name: _moment(told[name]) for name in ("made", "expires", "paid")}
+        simulator.take_over(Trade(**told | moments | {"refunds": refunds}))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -11,6 +11,8 @@ import pytest
 from kangyun.app.services import Services
 from kangyun.base.errors import Problem
 from kangyun.support import payments
+from kangyun.support.payments.gateways import simulated
+from kangyun.support.payments.gateways.simulator import keep
 from kangyun.support.payments.tests.world import CHANNELS, HOSPITAL, RESIDENT, World, paying
 
 
@@ -50,6 +52,24 @@ async def test_an_order_is_paid_and_given_back(world: World, channel: str, scene
     books = await world.books()
     assert (books.get(f"payable/{HOSPITAL}", 0), books.get(f"refunding/{channel}", 0)) == (before, 0)
     assert world.simulator.trades[channel, payment.id].given_back == 6429
+
+
+async def test_a_channel_that_is_started_again_knows_what_was_paid_and_given_back(world: World, tmp_path: Path) -> None:
+    order = await world.paid(3252, key="books")
+    await payments.refund(world.system(), order.id, 1000, "books", "少发一盒")
+    await world.refunded(order, "done")
+    [payment] = await world.payments(order)
+    keep(world.simulator, tmp_path / "books.json")
+    with simulated.running(tmp_path) as again:
+        assert again.trades == world.simulator.trades
+        trade = again.by_token(again.trades["wechat", payment.id].token)
+        assert trade
+        assert (trade.state, trade.given_back) == ("paid", 1000)
+        assert again.by_number("wechat", trade.number) is trade
+        [refund] = trade.refunds
+        assert again.back_of("wechat", refund) == (trade, trade.refunds[refund])
+    with simulated.running(tmp_path) as third:
+        assert third.trades == again.trades
 
 
 async def test_the_same_order_again_gives_the_same_link(world: World) -> None:
