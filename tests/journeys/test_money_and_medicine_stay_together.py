@@ -209,12 +209,16 @@ async def test_an_insurer_that_answers_badly_is_asked_until_it_is_known(stage: S
     await stage.agrees()
 
 
-@pytest.mark.parametrize("fault", ["wrong", "refuse"])
-async def test_an_insurer_that_settles_another_figure_or_refuses_gives_everything_back_and_it_can_be_tried_again(stage: Stage, fault: str) -> None:
+@pytest.mark.parametrize(("fault", "why"), [("wrong", "internet_hospital.insurer-differs"), ("refuse", "internet_hospital.insurer-refused")])
+async def test_an_insurer_that_settles_another_figure_or_refuses_gives_everything_back_and_it_can_be_tried_again(
+    stage: Stage, fault: str, why: str
+) -> None:
     journey = await stage.reviewed()
     stage.world.around.insurer.faults.append(fault)
     with pytest.raises(LostError):
         await journey.check_out()
+    told = await journey.patient.do("MedicationRequest/$estimate", number=journey.number)
+    assert parameter(told, "reason") == why
     await stage.agrees()
     await journey.check_out()
     await journey.receive()

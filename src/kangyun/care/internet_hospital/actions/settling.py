@@ -112,6 +112,8 @@ async def _confirm(_services: Parts, own: Handle, one: Checkout) -> Checkout:
     settled = await _settlement(own, one)
     if settled is None or settled.state == "pending":
         return one
+    if settled.state == "refused":
+        return await move(own, one, "cancel", reason="internet_hospital.insurer-refused")
     if settled.state != "confirmed" or not agrees(one.quote, settled.settlement):
         return await move(own, one, "cancel", reason="internet_hospital.insurer-differs")
     return await move(own, one, "settle")

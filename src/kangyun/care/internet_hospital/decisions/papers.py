@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from html import escape
 from typing import Any
 
@@ -117,8 +118,10 @@ def consent_points(language: str) -> list[str]:
 
 
 def consent_version() -> str:
-    """The version of the consent's text."""
-    return str(load(_ROOM, "consent.yaml").value)
+    """The version of the consent's text; another wording, in either language, has another one."""
+    rule = load(_ROOM, "consent.yaml")
+    text = "\n".join(f"{one['zh']}\n{one['en']}" for one in rule.body["points"])
+    return f"{rule.value}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
 def retention_example(rule: Rule, given: Mapping[str, Any]) -> str:

@@ -29,13 +29,13 @@ def questions(name: str) -> list[Mapping[str, Any]]:
     return list(general) if name in rule.body["alone"] else [*own, *general]
 
 
-def questionnaire(name: str) -> Node:
-    """The Questionnaire of a clinic's triage."""
+def questionnaire(name: str, sex: str = "") -> Node:
+    """The Questionnaire of a clinic's triage; to somebody of this sex (FHIR's word, '' for all questions)."""
     rule = load(_ROOM, "triage.yaml")
     return {
         "resourceType": "Questionnaire", "id": f"triage-{name}", "url": f"{CANONICAL}{name}", "version": rule.since.isoformat(),
         "status": "active", "language": "zh", "title": rule.title["zh"], "subjectType": ["Patient"],
-        "item": [_item(one) for one in questions(name)],
+        "item": [_item(one) for one in questions(name) if sex not in {"male", "female"} or one.get("sex", sex) == sex],
     }
 
 

@@ -22,6 +22,7 @@ from kangyun.care.internet_hospital.model.consultations import Consultation
 from kangyun.care.internet_hospital.model.places import Clinic
 from kangyun.care.internet_hospital.pages import shown
 from kangyun.care.internet_hospital.queries import consultations, places
+from kangyun.commons.access import Handle
 
 _ASK = "consult.ask"
 _ROOM = "kangyun.care.internet_hospital"
@@ -84,7 +85,7 @@ async def wish(request: Request) -> Response:
 
 async def _wish(request: Request, found: Clinic, filled: _Filled, problem: Problem | None = None, reading: Any = None) -> Response:
     handle, language = request.state.handle, request.state.language
-    form = questionnaire.load(triage.questionnaire(found.triage))
+    form = questionnaire.load(await _questions(handle, found))
     view = questionnaire.view(form, language, filled.values, reading.errors if reading else {}) if filled.values else questionnaire.view(form, language)
     known = await asking.judge(handle, asking.Wish(found.id, filled.kind, "", consent=True), found, paper=False)
     doctors = await places.doctors_of(handle, clinic_id=found.id)
@@ -100,7 +101,7 @@ async def ask(request: Request) -> Response:
     form, handle = await web.posted(request), request.state.handle
     found = await places.clinic_of(handle, request.path_params["id"])
     filled, shots = _filled(form), await shown.files(form, "proof")
-    reading = questionnaire.read(questionnaire.load(triage.questionnaire(found.triage)), filled.values)
+    reading = questionnaire.read(questionnaire.load(await _questions(handle, found)), filled.values)
     missing = _missing(filled)
     if reading.errors or missing:
         return await _wish(request, found, filled, Problem(422, *missing) if missing else None, reading)
@@ -117,6 +118,12 @@ async def ask(request: Request) -> Response:
                 urgent=any(one.key.endswith("red-flag") for one in problem.issues))
         return await _wish(request, found, filled, problem)
     return RedirectResponse(f"/consult/visits/{of.id}", 303)
+
+
+async def _questions(handle: Handle, found: Clinic) -> Node:
+    """What a clinic asks the person for whom somebody asks: no man whether he is pregnant."""
+    person = await handle.read("Person", handle.actor.person or "") or {}
+    return triage.questionnaire(found.triage, str(person.get("gender", "")))
 
 
 def _missing(filled: _Filled) -> list[Issue]:

@@ -107,15 +107,15 @@ class Scene:
         """A handle that sees everything."""
         return self.services.gate.open(OPERATOR)
 
-    async def resident(self, name: str, born: str = "1958-03-05", diagnosis: str = "I10", days: int = 30, role: str = "resident") -> Actor:
-        """Somebody of the record who was diagnosed at the hospital so many days ago ('' for nothing)."""
+    async def resident(self, name: str, born: str = "1958-03-05", diagnosis: str = "I10", days: int = 30, role: str = "resident", **told: str) -> Actor:
+        """Somebody of the record who was diagnosed at the hospital so many days ago ('' for nothing); told: gender, where it matters."""
         number, when = f"9901011958{next(_numbers):08d}", clock.now() - timedelta(days=days)
         patient = {
             "resourceType": "Patient", "active": True, "name": [{"text": name}], "birthDate": born, "gender": "female",
             "identifier": [{"system": ID_NUMBERS, "value": number}], "managingOrganization": {"reference": f"Organization/{self.hospital}"},
         }
         [made] = await self.platform.commit([Write("create", "Patient", patient)])
-        person = {"resourceType": "Person", "active": True, "name": patient["name"], "birthDate": born, "link": [{"target": {"reference": f"Patient/{made.id}"}}]}
+        person = {"resourceType": "Person", "active": True, "name": patient["name"], "birthDate": born, "link": [{"target": {"reference": f"Patient/{made.id}"}}], **told}
         [above] = await self.platform.commit([Write("create", "Person", person)])
         if diagnosis:
             await self.platform.commit([Write("create", "Condition", {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 from tests.staffing import PASSWORD
 
+from kangyun.base import rules
+from kangyun.care.internet_hospital.decisions import papers
 from kangyun.care.internet_hospital.tests.scene import CALM, RECORD, Scene, picture
 
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
@@ -110,3 +113,37 @@ async def test_the_same_consultation_is_open_on_one_device(scene: Scene) -> None
         assert (await send(tablet.page, visit, f"{visit}/seat")).status_code == 303
         assert (await tablet.page.get(visit)).status_code == 200
         assert (await phone.page.get(visit)).status_code == 409
+
+
+async def test_a_man_is_not_asked_whether_he_is_pregnant(scene: Scene) -> None:
+    form = f"/consult/clinics/{scene.clinic}/ask"
+    async with scene.at(await scene.resident("周秀兰")) as woman, scene.at(await scene.resident("王德福", gender="male")) as man:
+        assert "Pregnant or breast-feeding?" in (await woman.page.get(form)).text
+        shown = (await man.page.get(form)).text
+        assert "Medicines you take now" in shown
+        assert "Pregnant" not in shown
+        names = dict(re.findall(r'data-link="([\w-]+)".*?name="([^"]+)"', shown, re.DOTALL))
+        said = {names[link]: str(value).lower() for link, value in CALM.items() if link in names}
+        sent = await send(man.page, form, form, kind="text", complaint="续方", key="man", consent="yes", **said)
+        assert sent.status_code == 303, sent.text
+
+
+async def test_another_wording_of_the_consent_is_another_version(scene: Scene, tmp_path: Path) -> None:
+    async def agreed() -> str:
+        async with scene.at(await scene.resident("周秀兰")) as resident:
+            asked = await scene.ask(resident)
+            [kept] = (await scene.platform.search("Consent", [("patient", asked.json()["subject"]["reference"])])).resources
+            return str(kept["policy"][0]["uri"])
+
+    before = await agreed()
+    text = (Path(papers.__file__).parents[1] / "rules" / "consent.yaml").read_text("utf-8")
+    place = tmp_path / "care" / "internet_hospital" / "consent.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(text.replace("至少保存 15 年", "至少保存 30 年"), "utf-8")
+    rules.use_region(tmp_path)
+    try:
+        after = await agreed()
+    finally:
+        rules.use_region(None)
+    assert await agreed() == before
+    assert after != before
