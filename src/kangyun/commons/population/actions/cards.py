@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import structlog
 
 from kangyun.base import clock, jobs
 from kangyun.base.database import Connection
-from kangyun.base.errors import refuse
+from kangyun.base.errors import Problem, refuse
 from kangyun.base.keys import KeyStore, PublicKey
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population.actions.persons import link
@@ -33,6 +34,7 @@ SIGNING_KEYS = {"SM2": "card-sm2", "ES256": "card-es256"}
 SOURCE = "card-desk"
 _CARD_TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "HC"}]}
 _SECOND = timedelta(seconds=1)
+_PRESSED_TWICE = timedelta(minutes=1)
 _CROWD = 5
 
 By = Literal["resident", "clerk"]
@@ -115,14 +117,25 @@ class Cards:
         await self._create(anchor, numbers, "formal", None, scrambled)
         return await self._fresh(anchor)
 
-    async def issue_temporary(self, kind: Literal["newborn", "stranger"], patient: dict[str, Any]) -> Card:
-        """Give a card with a deadline to somebody without documents; `patient` says what is known of them."""
-        limits = terms()
-        number = secrets.token_hex(32).upper()
+    async def issue_temporary(self, kind: Literal["newborn", "stranger"], patient: dict[str, Any], key: str = "") -> Card:
+        """Give a card with a deadline to somebody without documents; `patient` says what is known of them.
+
+        The same `key` with the same patient within a minute is a button that was pressed twice, and gives the same card.
+        """
+        number = self._number_of(kind, patient, key) if key else secrets.token_hex(32).upper()
         anchor = await register(self.handle, {**patient, "resourceType": "Patient", "identifier": [_identifier(number)]}, SOURCE)
-        days = limits.newborn_days if kind == "newborn" else limits.stranger_days
-        await self._create(anchor, Numbers("", number), kind, clock.now() + timedelta(days=days), None)
+        days = terms().newborn_days if kind == "newborn" else terms().stranger_days
+        try:
+            await self._create(anchor, Numbers("", number), kind, clock.now() + timedelta(days=days), None)
+        except Problem:
+            card = await self._fresh(anchor)
+            # Whoever goes back later and sends the form again means somebody else: the twin, the next stranger.
+            return card if clock.now() - card.issued < _PRESSED_TWICE else await self.issue_temporary(kind, patient)
         return await self._fresh(anchor)
+
+    def _number_of(self, kind: str, patient: dict[str, Any], key: str) -> str:
+        told = json.dumps([self.handle.actor.name, kind, patient, key], ensure_ascii=False, sort_keys=True)
+        return self.keys.mac("card-temporary", told.encode()).hex().upper()
 
     async def join(self, card: Card, patient_id: str) -> Card:
         """Say who the holder of a temporary card is: both Patients stand under one Person from now on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -36,7 +37,7 @@ async def desk(request: Request) -> Response:
     found = await reading.find_people(cards.handle, text)
     people = [(shown(one, str(one["id"])), await cards.of(str(one["id"]))) for one in found]
     block = "found" if request.query_params.get("part") == "found" else None
-    return web.render(request, "population/card_desk.html", block=block, q=text, people=people, tones=_TONES, refused="")
+    return web.render(request, "population/card_desk.html", block=block, q=text, people=people, tones=_TONES, refused="", key=uuid4().hex)
 
 
 async def person(request: Request) -> Response:
@@ -53,7 +54,7 @@ async def _person_page(request: Request, refused: str = "", status: int = 200) -
         formal=next((one for one in own if not one.temporary), None), uses=await cards.uses(own),
         events=await cards.events(own), wards=await _wards(cards, patient_id), steps=steps(), channels=channels(),
         relations=relations(), proofs=PROOFS, limits=terms(), refused=refused, instant=clock.instant,
-        eighteen=_eighteen(who.born),
+        eighteen=_eighteen(who.born), key=uuid4().hex,
     )
 
 
@@ -98,7 +99,7 @@ async def issue_newborn(request: Request) -> Response:
     }
     if born:
         patient["birthDate"] = born
-    card = await cards.issue_temporary("newborn", patient)
+    card = await cards.issue_temporary("newborn", patient, _key(form))
     assert card.deadline is not None
     await guard(cards, card.patient, mother, Right("8", "birth-certificate", "—", card.deadline))
     return RedirectResponse(f"{_HOME}/{card.patient}", status_code=303)
@@ -108,7 +109,7 @@ async def issue_stranger(request: Request) -> Response:
     """Give somebody whom nobody knows a temporary card."""
     form = await web.posted(request)
     name = str(form.get("name", "")).strip()[:60] or web.translate("zh", "population.stranger.name")
-    card = await _cards(request).issue_temporary("stranger", {"name": [{"text": name, "use": "temp"}], "gender": _sex(form)})
+    card = await _cards(request).issue_temporary("stranger", {"name": [{"text": name, "use": "temp"}], "gender": _sex(form)}, _key(form))
     return RedirectResponse(f"{_HOME}/{card.patient}", status_code=303)
 
 
@@ -185,6 +186,11 @@ async def _done(request: Request, work: Any) -> Response:
 
 def _pin(form: FormData) -> str:
     return str(form.get("pin", "")).strip()
+
+
+def _key(form: FormData) -> str:
+    """What one showing of a form has that no other has."""
+    return str(form.get("key", ""))[:64]
 
 
 def _sex(form: FormData) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +16,7 @@ from kangyun.commons.access import Handle
 from kangyun.commons.population.actions import persons
 from kangyun.commons.population.decisions.matching import weights
 from kangyun.commons.population.decisions.review import rows
+from kangyun.commons.population.model import SENDER_SOURCE
 from kangyun.commons.population.pages.people import shown
 from kangyun.commons.population.queries import patients_of, person_of, placed
 from kangyun.commons.population.queries.placed import Candidate
@@ -47,7 +49,7 @@ async def pair(request: Request) -> Response:
     found = await _candidate(request)
     patients = await _both(handle, found)
     people = await asyncio.gather(*(person_of(handle, str(one["id"])) for one in patients))
-    sides = [_side(patient, person) for patient, person in zip(patients, people, strict=True)]
+    sides = [_side(patient, person) | {"source": await _source(handle, patient)} for patient, person in zip(patients, people, strict=True)]
     return web.render(
         request, "population/review_pair.html", pair=found, sides=sides, rows=rows(patients[0], patients[1], found.evidence),
         thresholds=weights().thresholds, most=weights().most, told=request.query_params.get("told", ""),
@@ -99,9 +101,16 @@ async def _both(handle: Handle, found: Candidate) -> list[dict[str, Any]]:
 
 def _side(patient: dict[str, Any], person: dict[str, Any] | None) -> dict[str, Any]:
     return {
-        "who": shown(patient, str(patient["id"])), "source": str(patient.get("meta", {}).get("source", "")),
+        "who": shown(patient, str(patient["id"])),
         "updated": str(patient.get("meta", {}).get("lastUpdated", "")), "patients": len(patients_of(person)) if person else 1,
     }
+
+
+async def _source(handle: Handle, patient: dict[str, Any]) -> str:
+    """Who told of a record, as people call it: the institution, else the sender's own name; '' for nobody."""
+    place = str(patient.get("managingOrganization", {}).get("reference", ""))
+    found = await handle.read("Organization", place.removeprefix("Organization/")) if place else None
+    return str((found or {}).get("name") or unquote(str(patient.get("meta", {}).get("source", "")).removeprefix(SENDER_SOURCE)))
 
 
 async def _names(handle: Handle, found: list[Candidate]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -95,6 +96,23 @@ async def test_a_stranger_gets_a_card_that_is_joined_later(api: httpx.AsyncClien
     assert (await post(api, f"/population/cards/{stranger}/join", q="nobody")).status_code == 422
     assert (await post(api, f"/population/cards/{stranger}/join", q=NUMBER)).status_code == 303
     assert (await cards.of(stranger))[-1].state == "joined"
+
+
+async def test_a_button_that_is_pressed_twice_gives_one_temporary_card(api: httpx.AsyncClient, resident: str):
+    today = clock.now().astimezone(CHINA).date().isoformat()
+    for page, form, said in (
+        ("/population/cards", "/population/cards/stranger", {"name": "桥下的老人", "sex": "male"}),
+        (f"/population/cards/{resident}", f"/population/cards/{resident}/newborn", {"sex": "female", "born": today}),
+    ):
+        key = re.search(r'name="key" value="(\w+)"', (await api.get(page, headers=HTML)).text)
+        assert key
+        answers = await asyncio.gather(*(post(api, form, **said, key=key[1]) for _ in range(3)))
+        assert {one.status_code for one in answers} == {303}
+        assert len({one.headers["location"] for one in answers}) == 1
+        another = re.search(r'name="key" value="(\w+)"', (await api.get(page, headers=HTML)).text)
+        assert another
+        twin = await post(api, form, **said, key=another[1])
+        assert twin.headers["location"] != answers[0].headers["location"], "who looks at the form anew means somebody else"
 
 
 async def test_family_is_recorded_with_proof(api: httpx.AsyncClient, cards: Cards, resident: str):

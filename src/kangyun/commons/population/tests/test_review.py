@@ -79,6 +79,24 @@ async def test_a_pair_is_shown_decided_and_taken_back(api: httpx.AsyncClient, ha
     assert found.state in {"undone", "rejected"}
 
 
+async def test_whoever_told_of_a_record_is_named_as_people_name_it(api: httpx.AsyncClient, handle: Handle) -> None:
+    one, other = await pair(handle, 71, "司徒建华")
+    await handle.commit([Write("update", "Organization", {"resourceType": "Organization", "id": "review-place", "name": "松坪镇卫生院"}, "review-place")])
+    kept = [await handle.read("Patient", id_) for id_ in (one, other)]
+    assert kept[0]
+    assert kept[1]
+    told = {**kept[0], "managingOrganization": {"reference": "Organization/review-place"}}
+    source = {**kept[1], "meta": {**kept[1]["meta"], "source": "urn:kangyun:sender:YZC%200303"}}
+    await handle.commit([Write("update", "Patient", node, str(node["id"])) for node in (told, source)])
+    async with handle.connection() as connection:
+        found = await placed.pair(connection, one, other)
+    assert found
+    shown = (await api.get(f"/population/review/{found.first}/{found.second}", headers=HTML)).text
+    assert "松坪镇卫生院" in shown
+    assert "YZC 0303" in shown
+    assert "urn:kangyun" not in shown
+
+
 async def test_different_people_are_remembered(api: httpx.AsyncClient, handle: Handle) -> None:
     one, other = await pair(handle, 52, "诸葛文华")
     async with handle.connection() as connection:
