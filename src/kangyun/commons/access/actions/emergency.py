@@ -14,8 +14,9 @@ from kangyun.base.database import Connection
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.web import message
 from kangyun.base.web.display import CHINA
+from kangyun.commons.access.actions import notices
 from kangyun.commons.access.actions.parts import Parts
-from kangyun.commons.access.actions.people import normal_number, person_by, phone_of
+from kangyun.commons.access.actions.people import normal_number, patients, person_by, phone_of
 from kangyun.commons.access.decisions import policy
 from kangyun.commons.access.decisions.emergency import fault, lasts
 from kangyun.commons.access.model import Actor, Event
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 _PURPOSE = "emergency"
 _PERMISSION = "access.emergency"
 _TEXT = message("access.sms.emergency")
+_PAGE = "/resident/consents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ async def break_glass(parts: Parts, actor: Actor, whom: Whom, reason: str, words
         # Whoever tries out numbers leaves a trace of each try.
         await _note(parts, actor, "emergency", outcome="refused", more=reason)
         raise
-    async with parts.database.transaction() as connection:
-        made = await _open(parts, connection, (actor, patient, person), reason, words.strip())
+    async with parts.gate.system(_PERMISSION).transaction() as session:
+        made, is_new = await _open(parts, session.connection, (actor, patient, person), reason, words.strip())
+        if is_new:
+            told = await notices.tell(session.connection, patient, _TEXT, page=_PAGE, text_message=False, when=_written(made.starts))
+            await session.write([told])
     await _note(parts, actor, "emergency", resident=made.resident, patient=patient, more=reason)
     return made
 
@@ -72,24 +77,20 @@ async def _meant(parts: Parts, whom: Whom) -> tuple[str, str]:
         active = [str(one["id"]) for one in persons.resources if one.get("active", True)]
         return whom.patient, active[0] if active else ""
     person = await person_by(parts, whom.name, normal_number(whom.number))
-    linked = _patients(person) if person else []
+    linked = patients(person) if person else []
     if person is None or not linked:
         raise refuse(404, "not-found", "access.emergency-nobody")
     return linked[0], str(person["id"])
 
 
-def _patients(person: dict[str, Any]) -> list[str]:
-    references = [str(one.get("target", {}).get("reference", "")) for one in person.get("link", [])]
-    return [one.removeprefix("Patient/") for one in references if one.startswith("Patient/")]
-
-
-async def _open(parts: Parts, connection: Connection, who: tuple[Actor, str, str], reason: str, words: str) -> Emergency:
+async def _open(parts: Parts, connection: Connection, who: tuple[Actor, str, str], reason: str, words: str) -> tuple[Emergency, bool]:
+    """The emergency, and whether it was not open before."""
     actor, patient, person = who
     account, resident, now = actor.account or actor.name, key_of("Patient", patient), clock.now()
     await connection.execute(sql.lock, account, resident)
     standing = await connection.fetchrow(sql.standing, resident, account, now)
     if standing:
-        return emergency_of(standing)
+        return emergency_of(standing), False
     id_ = uuid4().hex
     made = Emergency(
         id_, resident, patient, person, account, actor.practitioner, actor.institution, actor.role, reason,
@@ -101,7 +102,7 @@ async def _open(parts: Parts, connection: Connection, who: tuple[Actor, str, str
     )
     await connection.execute(sql.open, resident, cause_of(id_), account, now, made.ends)
     await jobs.enqueue(connection, "access.emergency_told", {"emergency": id_}, key=f"emergency/{id_}")
-    return made
+    return made, True
 
 
 def cause_of(id_: str) -> int:
@@ -111,7 +112,7 @@ def cause_of(id_: str) -> int:
 
 @jobs.job("access.emergency_told")
 async def tell(services: Parts, payload: dict[str, Any]) -> None:
-    """Send the resident a text message, where a phone is known; the resident's page tells it in any case."""
+    """Send the resident a text message, where a phone is known; the resident's pages tell it in any case."""
     found = await reads.one(services.database, str(payload["emergency"]))
     if found is None or found.told is not None or not services.sms.ready:
         return

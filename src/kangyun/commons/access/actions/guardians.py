@@ -10,10 +10,11 @@ from typing import Any
 from kangyun.base import clock
 from kangyun.base.errors import refuse
 from kangyun.base.settings import Settings, offset
-from kangyun.commons.access.actions import failures, sessions
+from kangyun.base.web import message
+from kangyun.commons.access.actions import failures, notices, sessions
 from kangyun.commons.access.actions.binding import proved_person, today
 from kangyun.commons.access.actions.parts import Parts, note
-from kangyun.commons.access.actions.people import person, residents
+from kangyun.commons.access.actions.people import patients, person, residents
 from kangyun.commons.access.decisions.accounts import account_limit
 from kangyun.commons.access.decisions.guardians import born_of, is_known_proof, kind_of, last_day
 from kangyun.commons.access.model import Actor
@@ -21,6 +22,7 @@ from kangyun.commons.access.queries import accounts, guardians
 from kangyun.commons.access.queries.guardians import Asked, sql
 
 _PURPOSE = "guardianship-proof"
+_TEXT = message("access.sms.guardian")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def _kind_and_end(settings: Settings, ward: dict[str, Any], proof: Proof) -> tup
     born, day = born_of(ward), today(settings)
     kind = kind_of(born, day)
     if not is_known_proof(proof.document, kind) or not proof.number.strip():
-        raise refuse(422, "value", "access.no-proof")
+        raise refuse(422, "value", f"access.no-proof-{kind}")
     if proof.until is not None and proof.until < day:
         raise refuse(422, "value", "access.no-day")
     # The last day asked for is still a day on which one may act.
@@ -99,10 +101,13 @@ async def decide(parts: Parts, actor: Actor, number: str, *, right: bool) -> Non
     if found.account == actor.account:
         raise refuse(403, "forbidden", "base.forbidden")
     state = "attested" if right else "refused"
-    async with parts.database.connection() as connection:
-        await connection.fetchrow(
+    ward = await person(parts, found.ward)
+    async with parts.gate.system("access.guardians").transaction() as session:
+        await session.connection.fetchrow(
             sql.attest, found.id, state, clock.now(), actor.account or actor.name, actor.institution or "")
-    await _note(parts, actor, state, await person(parts, found.guardian), await person(parts, found.ward))
+        if right and found.kind == "adult":
+            await session.write([await notices.tell(session.connection, one, _TEXT, page="/account") for one in patients(ward)[:1]])
+    await _note(parts, actor, state, await person(parts, found.guardian), ward)
 
 
 async def end(parts: Parts, actor: Actor, id_: str) -> None:

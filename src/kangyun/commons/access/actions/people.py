@@ -88,8 +88,13 @@ def _into(person: dict[str, Any]) -> str:
 
 def residents(*persons: dict[str, Any]) -> list[int]:
     """The keys of the Patients of persons, for the audit trail."""
-    links = (str(link.get("target", {}).get("reference", "")) for one in persons for link in one.get("link", []))
-    return [key_of("Patient", one.removeprefix("Patient/")) for one in links if one.startswith("Patient/")]
+    return [key_of("Patient", one) for each in persons for one in patients(each)]
+
+
+def patients(person: dict[str, Any]) -> list[str]:
+    """The ids of a Person's Patients."""
+    references = [str(one.get("target", {}).get("reference", "")) for one in person.get("link", [])]
+    return [one.removeprefix("Patient/") for one in references if one.startswith("Patient/")]
 
 
 def called(person: dict[str, Any]) -> str:

@@ -29,8 +29,8 @@ def _rule() -> Rule:
     return load("kangyun.commons.access", "guardianship.yaml")
 
 
-def documents(kind: str | None = None) -> dict[str, Mapping[str, str]]:
-    """The proofs that are taken, by code, each with zh and en; of one kind (child, adult) or of both."""
+def documents(kind: str | None = None) -> dict[str, Mapping[str, Any]]:
+    """The proofs that are taken, by code, each with zh, en and for whom; of one kind (child, adult) or of both."""
     return {str(row["code"]): row for row in _rule().table if kind is None or kind in row["for"]}
 
 

@@ -25,7 +25,7 @@ class Glass:
 
 @dataclass(slots=True)
 class Visit:
-    """One visitor on one day for one reason. id: of the newest event. first, last: moments. who: oneself, guardian, app, staff."""
+    """One visitor on one day for one reason. id: of the newest event. first, last: moments. who: oneself, guardian, resident, app, staff."""
 
     id: str
     who: str
@@ -64,6 +64,9 @@ def _who(event: Event, own: str | None) -> str:
         return "oneself"
     if event.role == "guardian":
         return "guardian"
+    if event.role == "resident":
+        # Somebody who asked to act for one, and does not yet.
+        return "resident"
     return "app" if event.name.startswith("client/") else "staff"
 
 

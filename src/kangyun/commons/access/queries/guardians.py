@@ -12,8 +12,20 @@ from kangyun.commons.access.decisions.guardians import guardian_terms
 sql = queries("kangyun.commons.access", "queries/guardians.sql")
 
 
+class _Ending:
+    """Something that ends at a midnight, and is good on the day before it."""
+
+    __slots__ = ()
+    ends: datetime
+
+    @property
+    def last(self) -> datetime:
+        """The last moment, whose day is the one that was asked for."""
+        return self.ends - timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True)
-class Guardianship:
+class Guardianship(_Ending):
     """A guardianship as the guardian sees it; `number` is what is said at the counter while it is only asked for."""
 
     id: str
@@ -28,7 +40,7 @@ class Guardianship:
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class Acting(_Ending):
     """Somebody who may act for a ward, as the ward sees it; guardian is the id of a Person."""
 
     id: str
@@ -42,7 +54,7 @@ class Acting:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(_Ending):
     """A guardianship that waits for a counter; `document_number` is sealed."""
 
     id: str

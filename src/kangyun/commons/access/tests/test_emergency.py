@@ -6,13 +6,15 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from kangyun.app.services import Services
 from kangyun.base import clock
 from kangyun.base.errors import Problem
-from kangyun.commons.access import Actor, Whom, break_glass
+from kangyun.commons.access import NOTICE_CATEGORY, SESSION_COOKIE, Actor, Whom, break_glass
 from kangyun.commons.access.actions import emergency
+from kangyun.commons.access.actions.notices import said
 from kangyun.commons.access.decisions import emergency as decisions
 from kangyun.commons.access.queries import emergency as reads
 from kangyun.commons.access.tests.test_consents import City
@@ -99,6 +101,23 @@ async def test_the_resident_is_told_by_text_message_once(city: City, services: S
     for _ in range(2):
         await emergency.tell(parts, {"emergency": made.id})
     assert phones.sent == [("13800001234", "access.sms.emergency")]
+
+
+async def test_the_resident_finds_it_among_the_notices_once(city: City, services: Services) -> None:
+    patient = await city.put({"resourceType": "Patient", "telecom": [{"system": "phone", "value": "+86 138 0000 1299"}]})
+    for _ in range(2):
+        await break_glass(services, doctor(city, "n"), Whom(patient), "life", _WORDS)
+    search = [("patient", f"Patient/{patient}"), ("category", f"{NOTICE_CATEGORY}|")]
+    [kept] = (await services.gate.system("tests").search("Communication", search)).resources
+    told = said(kept, "zh")
+    assert "因紧急情况查看了您的健康档案" in told["text"]
+    assert told["page"] == "/resident/consents"
+
+
+async def test_the_form_says_what_must_be_filled(services: Services, api: httpx.AsyncClient) -> None:
+    secret = await services.entries.issue(Actor("user/e", "hospital_doctor", "h", account="e"), kind="session", lasts=600)
+    page = (await api.get("/access/emergency", headers={"accept": "text/html", "cookie": f"{SESSION_COOKIE}={secret}"})).text
+    assert page.count('class="field-must"') == 4, "name, number, reason, what happened"
 
 
 async def test_abuse_ends_it_at_once_and_stays_visible(city: City, services: Services) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kangyun.app.services import Services
 from kangyun.base import clock
+from kangyun.base.web.display import written_date
 from kangyun.commons.access import Write
 from kangyun.commons.access.actions.accounts import Post
 from kangyun.commons.access.gateways.sms_simulator import Simulator
@@ -137,6 +138,8 @@ async def test_a_mother_acts_for_her_child_after_the_papers_were_seen(platform: 
         asked = {"name": CHILD[0], "number": CHILD[1], "proof": "B330000001"}
         refused = await mother.post("/account", "/account/wards", document="authorisation", **asked)
         assert (refused.status_code, all(f'value="{one}"' in refused.text for one in asked.values()), 'value="authorisation" selected' in refused.text) == (422, True, True)
+        assert "choose a document that says “child”" in refused.text
+        assert "birth certificate (child)" in refused.text, "the list tells for whom each is good"
         assert (await mother.post("/account", "/account/wards", document="birth_certificate", **asked)).status_code == 303
         page = await mother.get("/account")
         number = "".join(re.findall(r'class="identifier">(\d{4}) (\d{4})<', page.text)[0])
@@ -168,13 +171,17 @@ async def test_an_old_woman_ends_what_she_has_allowed_and_it_ends_at_once(platfo
         assert asked.status_code == 303
         number = "".join(re.findall(r'class="identifier">(\d{4}) (\d{4})<', (await daughter.get("/account")).text)[-1])
         await log_in(clerk, "counter")
+        day = written_date("en", until)
+        assert day in (await clerk.post("/access/guardians", "/access/guardians", number=number)).text, "the day that stands on the paper"
         await clerk.post("/access/guardians", "/access/guardians/decide", number=number, verdict="attest")
         await daughter.post("/account", "/account/switch", kind="ward", to=people[GRANDMA[0]])
         acting = daughter.session or ""
         assert await platform.entries.actor(acting)
         await enter(grandma, simulator, "12900000101")
+        assert "somebody may see your record and act for you" in (await grandma.get("/resident/notices")).text, "she is told, whoever brought the papers"
         page = await grandma.get("/account")
         assert MOTHER[0] in page.text
+        assert f"to the end of {day}" in page.text
         [one] = re.findall(r'name="guardianship" value="(\w+)"', page.text)
         assert (await grandma.post("/account", "/account/wards/end", guardianship=one)).status_code == 303
         assert await platform.entries.actor(acting) is None

@@ -47,7 +47,8 @@ async def platform(services: Services) -> AsyncIterator[httpx.AsyncClient]:
         for event in (look(0), look(5, types=["Condition"]), look(6, name="user/x9", account="x9", residents=[patient_key("p2")]),
                       look(7, name="client/app1", role="site", account=None, action="search"),
                       look(8, action="emergency", purpose="emergency", role="nurse", name="user/n7", account="n7"),
-                      look(9, name="job", role="system", account=None)):
+                      look(9, name="job", role="system", account=None),
+                      look(10, name="user/r5", role="resident", account="r5", institution=None, action="guardianship", purpose="login")):
             services.trail.note(event)
         await services.trail.settled()
         yield client
@@ -82,6 +83,9 @@ async def test_a_resident_sees_who_looked_and_asks_about_it(platform: httpx.Asyn
     assert "2 times" in text
     assert "Emergency" in text
     assert "user/x9" not in text
+    assert "Another resident" in text, "who asks to act for one is no part of the platform"
+    assert "The whole platform · resident" not in text
+    assert "For: logging in" not in text
     assert "job" not in re.findall(r'row-title">([^<]*)', text)
 
     [visit] = re.findall(r'id="visit-([0-9-]+)">\s*<div class="row-main">\s*<p class="row-title">云州市第一人民医院 · nurse', text, re.IGNORECASE)
