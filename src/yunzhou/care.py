@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -54,6 +54,8 @@ class City:
     stage: Stage
     line: Line
     bank: Line
+    known: dict[str, Actor] = field(default_factory=dict[str, Actor])
+    """The residents who are logged in, by telephone: nobody logs in for each errand, and codes are few for one address."""
 
     async def worker(self, one: Worker, app: Authenticator) -> Actor:
         """Somebody of the staff with a token."""
@@ -66,17 +68,21 @@ class City:
         return Actor(self.line, str(told["access_token"]), name=one.name)
 
     async def resident(self, phone: str) -> Actor:
-        """A resident with a token."""
+        """A resident with a token, that of before where there is one."""
+        if phone in self.known:
+            return self.known[phone]
         browser = Browser(self.stage.url)
         try:
             await entrance.resident(browser, self.stage.phones, phone)
             told = await entrance.token(browser, App(self.stage.app, _BACK, "launch/patient patient/*.cruds offline_access"))
         finally:
             await browser.close()
-        return Actor(self.line, str(told["access_token"]), str(told["patient"]))
+        self.known[phone] = Actor(self.line, str(told["access_token"]), str(told["patient"]))
+        return self.known[phone]
 
     async def cast(self) -> Cast:
-        """Everybody who works."""
+        """Everybody who works, logged in anew; residents log in anew with their next errand."""
+        self.known.clear()
         actors: dict[str, list[Actor]] = {}
         doctors: list[Doctor] = []
         for one in self.stage.staff:
