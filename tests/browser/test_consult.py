@@ -79,3 +79,14 @@ def test_what_was_not_sent_before_the_page_closed_is_sent_when_it_opens_again(br
     phone.locator(".chat-waiting").wait_for(state="detached", timeout=40_000)
     assert phone.locator(".chat-bubble", has_text="还在吗").count() == 1
     phone.context.close()
+
+
+def test_the_history_on_the_desk_is_filtered_without_leaving_the_desk(browser: Browser, visit: Conversation) -> None:
+    path = f"/consult/doctor/visits/{visit.encounter}"
+    desk = opened(browser, visit, "doctor", path, "desktop")
+    chip = desk.locator(".timeline-chips .chip", has_text="门诊")
+    chip.click()
+    desk.locator(".timeline-chips .chip[aria-current=true]", has_text="门诊").wait_for()
+    assert desk.url == f"{visit.url}{path}", "who loads the page anew is still at the desk"
+    assert desk.locator(".timeline-list").first.evaluate("list => getComputedStyle(list).listStyleType") == "none", "it looks as on the record's page"
+    desk.context.close()

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -142,6 +142,12 @@ async def _who(request: Request) -> tuple[Resident, Known]:
 
 
 def _timeline(request: Request, life: Life) -> dict[str, Any]:
+    # The desk of a consultation shows the timeline too: its address stays its own, whatever is chosen in it.
+    around = urlsplit(request.headers.get("hx-current-url", "")).path or request.url.path
+    return {"own": around.startswith("/clinician/"), **_years(request, life)}
+
+
+def _years(request: Request, life: Life) -> dict[str, Any]:
     kind, before = request.query_params.get("kind", ""), request.query_params.get("before", "")
     if life.since is not None:
         years, rest = timeline.first_years(timeline.by_year(life.entries), _FIRST_ENTRIES)
