@@ -38,6 +38,7 @@ def test_a_clinic_is_added_by_keyboard_and_invites_its_first_doctor(look: OpenLo
     link = seen.page.locator("#link")
     link.wait_for()
     assert "/invitation/" in link.input_value()
+    assert seen.page.locator("main svg.qr").bounding_box()["width"] <= 330, "the code is no poster that hides the staff below it"  # pyright: ignore[reportOptionalSubscript]
 
 
 @pytest.mark.parametrize("way", LOOKS)
@@ -47,3 +48,15 @@ def test_every_page_of_moving_in_can_be_read_and_used(look: OpenLook, clinic: st
         seen.open(page)
         assert serious(seen, axe) == [], page
         assert overflow(seen) <= 0, page
+
+
+def test_a_crowded_table_never_becomes_poles_of_single_signs(look: OpenLook) -> None:
+    seen = look("phone", "zh", "light")
+    seen.open("/institutions")
+    widths = seen.page.evaluate("""() => {
+      const row = Array.from({ length: 8 }, () => "<td>云州市第一人民医院</td>").join("");
+      document.getElementById("main").innerHTML = `<div class="table-frame"><table class="table-plain"><tbody><tr>${row}</tr></tbody></table></div>`;
+      return [...document.querySelectorAll("td")].map((cell) => cell.clientWidth / parseFloat(getComputedStyle(cell).fontSize));
+    }""")
+    assert min(widths) >= 6, widths
+    assert overflow(seen) <= 0, "the frame scrolls, not the page"

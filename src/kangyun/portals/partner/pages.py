@@ -23,6 +23,7 @@ _DISPENSE = "drugs.dispense"
 _DELIVER = "drugs.deliver"
 _PHARMACY = "/pharmacy"
 _COURIER = "/courier"
+_SHELF = 100
 _LISTED = ("circulated", "locked", "partly", "dispensed", "returning")
 _UNDER_WAY = ("packed", "picked-up")
 
@@ -159,10 +160,11 @@ _COUNTER = _Desk({
 
 
 async def shelf(request: Request, *, told: str = "", status: int = 200, form: FormData | None = None) -> Response:
-    """Show the shelf and the form to count a drug."""
-    rows = await drugs.shelf_at(request.state.handle)
+    """Show the shelf, or what of it fits `?q=`, and the form to count a drug."""
+    typed_name = request.query_params.get("q", "").strip()[:60]
+    rows = await drugs.shelf_at(request.state.handle, typed_name)
     typed = {name: _said(form, name) if form else "" for name in ("code", "amount", "batch", "expires")}
-    return web.render(request, "partner/shelf.html", rows=rows, told=told, status=status, typed=typed)
+    return web.render(request, "partner/shelf.html", rows=rows[:_SHELF], total=len(rows), q=typed_name, told=told, status=status, typed=typed)
 
 
 async def count(request: Request) -> Response:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from kangyun.base import web
 from kangyun.base.errors import refuse
 from kangyun.commons.access import Handle
+from kangyun.support.drugs.decisions import choosing
 from kangyun.support.drugs.decisions.circulation import lifecycle, limits, not_the_same
 from kangyun.support.drugs.decisions.lines import frequencies
 from kangyun.support.drugs.model import Drug, Line, Prescription
@@ -26,6 +27,7 @@ from kangyun.support.drugs.queries.stock import shelf_of, whole_shelf
 _DISPENSE = "drugs.dispense"
 _DELIVER = "drugs.deliver"
 _MOST_OTHERS = 8
+_MEANT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,15 @@ def _sig(line: Line, said: Prescription) -> str:
         "zh", "drugs.line.sig", dose=f"{line.dose:.10g}", unit=line.dose_unit, often=str(often), route=web.translate("zh", f"drugs.route.{line.route}"), days=f"{line.days:.10g}")
 
 
-async def shelf_at(handle: Handle) -> list[ShelfLine]:
-    """The shelf of the caller's pharmacy."""
+async def shelf_at(handle: Handle, typed: str = "") -> list[ShelfLine]:
+    """The shelf of the caller's pharmacy; where something was typed, only what it may mean: a name, its pinyin or initials, a code."""
     known = (await catalogue(handle)).drugs
     async with handle.connection() as connection:
         rows = await whole_shelf(connection, handle.actor.institution or "")
-    return [ShelfLine(one.code, known[one.code].packed, one.amount, known[one.code].unit, one.batch, one.expires) for one in rows if one.code in known]
+    meant = {one.code for kind in ("western", "herbal") for one in choosing.found(known.values(), typed, kind, _MEANT)}
+    return [
+        ShelfLine(one.code, known[one.code].packed, one.amount, known[one.code].unit, one.batch, one.expires)
+        for one in rows if one.code in known and (not typed or one.code in meant or one.code.startswith(typed.lower()))]
 
 
 async def places_of(handle: Handle, ids: Iterable[str]) -> dict[str, str]:

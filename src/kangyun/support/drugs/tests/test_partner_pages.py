@@ -90,6 +90,9 @@ async def test_the_shelf_is_counted_and_says_what_is_wrong(city: City) -> None:
         good = await shop.post("/pharmacy/stock/count", data={"csrf": token[1], "code": "amlodipine", "amount": "56", "batch": "B2", "expires": "2030-01-31"})
         assert good.status_code == 303
         assert "B2" in (await shop.get("/pharmacy/stock")).text
+        for typed in ("氨氯地平", "aldp", "amlod"):
+            assert "B2" in (await shop.get("/pharmacy/stock", params={"q": typed})).text, typed
+        assert "B2" not in (await shop.get("/pharmacy/stock", params={"q": "布洛芬"})).text
 
 
 async def test_the_counter_is_for_pharmacies_and_the_door_for_couriers(city: City) -> None:
