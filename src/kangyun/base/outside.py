@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -25,9 +24,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _LONGEST = 2000
-# Shorter than any partner keeps a connection open, so that none is closed under a question.
-_KEPT_SECONDS = 2.0
-_lasting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]] = WeakKeyDictionary()
 
 if find_spec("sniffio") is None:
     # With each question httpcore tries to import it anew, and the whole path is searched for what is not there.
@@ -163,18 +159,6 @@ def trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def lasting(*, proxies: bool = False) -> httpx.AsyncClient:
-    """A client for partners whom settings name: it keeps connections for a moment, since to open one takes as long as a question.
-
-    Each event loop has its own, and nobody closes it. It follows no redirect; give `timeout` with each request. proxies:
-    whether it goes by those that the environment names.
-    """
-    kept = _lasting.setdefault(asyncio.get_running_loop(), {})
-    if proxies not in kept:
-        kept[proxies] = httpx.AsyncClient(verify=trust(), trust_env=proxies, limits=httpx.Limits(keepalive_expiry=_KEPT_SECONDS))
-    return kept[proxies]
 
 
 async def _asked(target: _Target, limit: int, wanted: _Request, seconds: float) -> Fetched:

@@ -19,13 +19,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
 import orjson
 import structlog
 
-from kangyun.base import clock, web
+from kangyun.base import clock, partners, web
 from kangyun.base.errors import refuse
-from kangyun.base.outside import lasting
+from kangyun.base.outside import Unfetchable
 from kangyun.base.settings import Settings
 
 log = structlog.get_logger()
@@ -53,13 +52,13 @@ class Sms:
             "text": web.translate(language, text_key, **params),
         })
         try:
-            reply = await lasting(proxies=True).post(
-                f"{self._url}/messages", content=body, headers=self._headers(body), timeout=self._patience)
-        except httpx.HTTPError as error:
-            log.warning("access.sms-away", error=type(error).__name__)
+            reply = await partners.ask(
+                "POST", f"{self._url}/messages", content=body, headers=self._headers(body), seconds=self._patience, proxies=True)
+        except Unfetchable as error:
+            log.warning("access.sms-away", error=error.reason)
             raise refuse(503, "transient", "access.no-sms") from error
-        if reply.status_code not in {200, 201}:
-            log.warning("access.sms-refused", status=reply.status_code)
+        if reply.status not in {200, 201}:
+            log.warning("access.sms-refused", status=reply.status)
             raise refuse(503, "transient", "access.no-sms")
 
     def _headers(self, body: bytes) -> Mapping[str, str]:

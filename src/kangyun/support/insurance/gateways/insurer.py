@@ -19,13 +19,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import structlog
 
-from kangyun.base import clock
+from kangyun.base import clock, partners
 from kangyun.base.keys import KeyStore, PublicKey, verify
-from kangyun.base.outside import lasting
+from kangyun.base.outside import Unfetchable
 from kangyun.base.settings import Settings
 from kangyun.support.insurance.decisions.messages import interface, transaction
 
@@ -68,10 +67,10 @@ class Insurer:
         body = orjson.dumps(_envelope(name, message, place, told, area))
         nonce, moment = secrets.token_hex(12), str(int(clock.seconds()))
         try:
-            reply = await lasting(proxies=True).post(
-                self.url, content=body, headers=self._heads(moment, nonce, body), timeout=self._patience)
-        except httpx.HTTPError as error:
-            log.warning("insurance.unanswered", type=name, error=type(error).__name__)
+            reply = await partners.ask(
+                "POST", self.url, content=body, headers=self._heads(moment, nonce, body), seconds=self._patience, proxies=True)
+        except Unfetchable as error:
+            log.warning("insurance.unanswered", type=name, error=error.reason)
             raise Unanswered from error
         return self._read(name, reply, nonce, message)
 
@@ -80,12 +79,12 @@ class Insurer:
         signature = self._keys.sign(KEY, signed_part(moment, nonce, body)).hex()
         return {"content-type": "application/json", "x-tif-timestamp": moment, "x-tif-nonce": nonce, "x-tif-signature": signature}
 
-    def _read(self, name: str, reply: httpx.Response, nonce: str, message: str) -> dict[str, Any]:
-        if reply.status_code != 200 or not self.is_theirs(reply.headers, reply.content, nonce):
-            log.warning("insurance.unbelieved", type=name, status=reply.status_code)
+    def _read(self, name: str, reply: partners.Reply, nonce: str, message: str) -> dict[str, Any]:
+        if reply.status != 200 or not self.is_theirs(reply.headers, reply.body, nonce):
+            log.warning("insurance.unbelieved", type=name, status=reply.status)
             raise Unanswered
         try:
-            told = orjson.loads(reply.content)
+            told = orjson.loads(reply.body)
             code, refers = told["infcode"], told["inf_refmsgid"]
         except (ValueError, KeyError, TypeError) as error:
             raise Unanswered from error

@@ -122,9 +122,9 @@ class Alipay:
         """The trade bill: its address first, then the zip."""
         told = await self._ask("alipay.data.dataservice.bill.downloadurl.query", {"bill_type": "trade", "bill_date": day.isoformat()})
         answer = await call(self.name, "GET", str(told["bill_download_url"]), patience=60)
-        if answer.status_code != 200:
+        if answer.status != 200:
             raise Refused("BILL_NOT_THERE")
-        return Bill(day, alipay_bill.parse(answer.content), answer.content)
+        return Bill(day, alipay_bill.parse(answer.body), answer.body)
 
     def _signed(self, method: str, wish: Mapping[str, Any], **more: str) -> dict[str, str]:
         told = {
@@ -139,8 +139,8 @@ class Alipay:
         answer = await call(self.name, "POST", self.url, content=body, headers=headers)
         node = f"{method.replace('.', '_')}_response"
         try:
-            told: dict[str, Any] = orjson.loads(answer.content)
-            signed = verified(self.platform, inner_text(answer.content, node), str(told.get("sign", "")))
+            told: dict[str, Any] = orjson.loads(answer.body)
+            signed = verified(self.platform, inner_text(answer.body, node), str(told.get("sign", "")))
             found: dict[str, Any] = told[node]
         except (ValueError, KeyError, TypeError):
             raise untrusted(self.name) from None

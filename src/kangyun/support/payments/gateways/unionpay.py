@@ -149,7 +149,7 @@ class UnionPay:
         body = urlencode({**told, "signature": signature(self.key, told)}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8"}
         answer = await call(self.name, "POST", f"{base or self.url}{path}", content=body, headers=headers, patience=60 if base else 10)
-        found = told_of(answer.content)
+        found = told_of(answer.body)
         if not self._signed(found):
             raise untrusted(self.name)
         if found.get("respCode") != _GOOD:

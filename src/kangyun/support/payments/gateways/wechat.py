@@ -17,13 +17,13 @@ from hashlib import sha1
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kangyun.base import clock
+from kangyun.base.partners import Reply
 from kangyun.support.payments.gateways import wechat_bill
 from kangyun.support.payments.gateways.calling import call, untrusted
 from kangyun.support.payments.gateways.signing import sign, verified
@@ -136,23 +136,23 @@ class WeChat:
         address = urlsplit(str(told["download_url"]))
         path = f"{address.path}?{address.query}" if address.query else address.path
         answer = await call(self.name, "GET", f"{self.url}{path}", headers=self._headers("GET", path, b""), patience=60)
-        if answer.status_code != 200 or sha1(answer.content, usedforsecurity=False).hexdigest() != told["hash_value"]:
+        if answer.status != 200 or sha1(answer.body, usedforsecurity=False).hexdigest() != told["hash_value"]:
             raise untrusted(self.name)
-        return Bill(day, wechat_bill.parse(answer.content), answer.content)
+        return Bill(day, wechat_bill.parse(answer.body), answer.body)
 
     async def _ask(self, method: str, path: str, wish: Mapping[str, Any] | None = None) -> dict[str, Any]:
         body = orjson.dumps(wish) if wish is not None else b""
         answer = await call(self.name, method, f"{self.url}{path}", content=body, headers=self._headers(method, path, body))
         return self._told(answer)
 
-    def _told(self, answer: httpx.Response) -> dict[str, Any]:
+    def _told(self, answer: Reply) -> dict[str, Any]:
         try:
-            self._check(answer.headers, answer.content)
-            told: dict[str, Any] = orjson.loads(answer.content) if answer.content else {}
+            self._check(answer.headers, answer.body)
+            told: dict[str, Any] = orjson.loads(answer.body) if answer.body else {}
         except (Forged, ValueError):
             raise untrusted(self.name) from None
-        if answer.status_code >= 400:
-            raise Refused(str(told.get("code", answer.status_code)))
+        if answer.status >= 400:
+            raise Refused(str(told.get("code", answer.status)))
         return told
 
     def _headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
