@@ -163,7 +163,6 @@ def open_pool(dsn: str, size: int, statement_seconds: float) -> Pool:
         statement_cache_size=_STATEMENTS, max_cached_statement_lifetime=0,
         server_settings={
             "application_name": "kangyun",
-            "plan_cache_mode": "auto",
             "statement_timeout": str(int(statement_seconds * 1000)),
             "jit": "off",
             # A page of twenty rows is read before parallel workers have started.

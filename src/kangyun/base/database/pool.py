@@ -5,21 +5,23 @@ The driver's own pool makes a task, a proxy and often a round trip for every loa
 transaction is closed and not lent again.
 
 A plan is kept where PostgreSQL finds that the values do not matter, as when a row is found by its key: to plan takes longer
-than to find it. A search is planned with its values each time, since the frequency of a token decides how it goes; it
-borrows a connection that is set so.
+than to find it. A search is planned with its values each time, since the frequency of a token decides how it goes. A
+connection is of one kind for all its life: to change it would be a round trip, and under load every second search and
+what followed it paid that (33 in a journey through the internet hospital).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
-_BY_VALUES, _KEPT = "SET plan_cache_mode = force_custom_plan", "SET plan_cache_mode = auto"
+# One of so many connections plans with values.
+_SHARE = 3
 
 _to_ring: WeakKeyDictionary[asyncpg.Connection[asyncpg.Record], set[str]] = WeakKeyDictionary()
 
@@ -30,18 +32,13 @@ def ring_later(connection: asyncpg.Connection[asyncpg.Record], channel: str) -> 
 
 
 class Pool:
-    """At most `size` connections to one database, opened when they are needed."""
+    """At most `size` connections to one database, opened when they are needed; a third of them, but one at least, plans with values."""
 
     def __init__(self, dsn: str, size: int, **options: Any) -> None:
-        self.dsn = dsn
-        self.size = size
-        self._options = options
-        # Idle connections that keep plans, and those that plan with values.
-        self._idle: dict[bool, list[asyncpg.Connection[asyncpg.Record]]] = {False: [], True: []}
-        self._valued: WeakSet[asyncpg.Connection[asyncpg.Record]] = WeakSet()
-        self._lent: set[asyncpg.Connection[asyncpg.Record]] = set()
-        self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        valued = max(1, size // _SHARE)
+        self._kept = _Kind(dsn, max(1, size - valued), options, "auto")
+        self._valued = _Kind(dsn, valued, options, "force_custom_plan")
+        self._lent: dict[asyncpg.Connection[asyncpg.Record], _Kind] = {}
         self._closed = False
         self.ring: Callable[[str], None] = lambda _channel: None
 
@@ -50,66 +47,82 @@ class Pool:
 
         by_values: each statement is planned with its values.
         """
-        connection = await self._borrow(by_values)
-        if (connection in self._valued) is not by_values:
-            try:
-                await connection.execute(_BY_VALUES if by_values else _KEPT)
-            except BaseException:
-                self.release(connection, spoilt=True)
-                raise
-            (self._valued.add if by_values else self._valued.discard)(connection)
-        return connection
-
-    async def _borrow(self, by_values: bool) -> asyncpg.Connection[asyncpg.Record]:
+        kind = self._valued if by_values else self._kept
         while True:
             if self._closed:
                 raise asyncpg.InterfaceError("the pool is closed")
-            room = len(self._lent) + self._opening + len(self._idle[True]) + len(self._idle[False]) < self.size
-            for idle in (self._idle[by_values], *(() if room else (self._idle[not by_values],))):
-                while idle:
-                    connection = idle.pop()
-                    if not connection.is_closed():
-                        self._lent.add(connection)
-                        return connection
-            if len(self._lent) + self._opening < self.size:
-                return await self._open()
-            await self._wait()
+            connection = await kind.take()
+            if connection is not None:
+                self._lent[connection] = kind
+                return connection
 
     def release(self, connection: asyncpg.Connection[asyncpg.Record], *, spoilt: bool = False) -> None:
         """Give a connection back; `spoilt` says that nobody knows what state it is in."""
-        self._lent.discard(connection)
+        kind = self._lent.pop(connection)
         for channel in _to_ring.pop(connection, ()):
             self.ring(channel)
         if spoilt or self._closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
+            kind.lose()
         else:
-            self._idle[connection in self._valued].append(connection)
-        self._wake()
+            kind.give(connection)
 
     async def close(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
         self._closed = True
-        for idle in self._idle.values():
-            while idle:
-                await idle.pop().close(timeout=2)
-        while self._waiting:
-            self._wake()
+        for kind in (self._kept, self._valued):
+            while kind.idle:
+                await kind.idle.pop().close(timeout=2)
+            kind.wake_all()
 
     def terminate(self) -> None:
         """End all connections at once."""
         self._closed = True
-        for connection in (*self._idle[True], *self._idle[False], *self._lent):
+        for connection in (*self._kept.idle, *self._valued.idle, *self._lent):
             connection.terminate()
 
-    async def _open(self) -> asyncpg.Connection[asyncpg.Record]:
-        self._opening += 1
+
+class _Kind:
+    """The connections that plan in one way: idle ones, how many are lent or being opened, and who waits."""
+
+    def __init__(self, dsn: str, size: int, options: Mapping[str, Any], plans: str) -> None:
+        self.idle: list[asyncpg.Connection[asyncpg.Record]] = []
+        self._dsn, self._size = dsn, size
+        self._options: dict[str, Any] = {**options, "server_settings": {**options.get("server_settings", {}), "plan_cache_mode": plans}}
+        self._out = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> asyncpg.Connection[asyncpg.Record] | None:
+        """An idle connection or a new one; None after a wait: try again."""
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.is_closed():
+                self._out += 1
+                return connection
+        if self._out >= self._size:
+            await self._wait()
+            return None
+        self._out += 1
         try:
-            connection = await asyncpg.connect(self.dsn, **self._options)
-        finally:
-            self._opening -= 1
+            return await asyncpg.connect(self._dsn, **self._options)
+        except BaseException:
+            self.lose()
+            raise
+
+    def give(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """It is idle again."""
+        self.idle.append(connection)
+        self.lose()
+
+    def lose(self) -> None:
+        """One fewer is out."""
+        self._out -= 1
+        self._wake()
+
+    def wake_all(self) -> None:
+        """Let everybody look again."""
+        while self._waiting:
             self._wake()
-        self._lent.add(connection)
-        return connection
 
     async def _wait(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
