@@ -90,7 +90,8 @@ class Listener:
         """
         if self.calls == seen:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._next_call.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._next_call.wait()
         return self.calls
 
     async def _listen(self) -> None:

@@ -14,12 +14,11 @@ class Queries:
 
     def __init__(self, statements: dict[str, str]) -> None:
         self._statements = statements
+        # Found as any attribute is, without a call; `__getattr__` is for what is not there.
+        self.__dict__.update(statements)
 
     def __getattr__(self, name: str) -> str:
-        try:
-            return self._statements[name]
-        except KeyError:
-            raise AttributeError(f"no SQL statement named {name}") from None
+        raise AttributeError(f"no SQL statement named {name}")
 
     def names(self) -> list[str]:
         """The names of all statements."""
