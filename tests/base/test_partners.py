@@ -22,9 +22,11 @@ class Partner:
         self.answers = answers
         self.connections = 0
         self.heard: list[bytes] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         try:
             while self.answers:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -47,6 +49,9 @@ async def partner(*answers: bytes) -> AsyncGenerator[tuple[Partner, str]]:
         yield told, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for writer in told.writers:
+            writer.close()
+        await partners.hang_up()
 
 
 async def test_questions_share_a_connection() -> None:
@@ -117,10 +122,9 @@ async def test_nobody_there_no_patience_and_no_address_are_told_as_such() -> Non
     with pytest.raises(Unfetchable) as raised:
         await partners.ask("GET", url)
     assert raised.value.reason == "network"
-    server = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(1), "127.0.0.1", 0)
-    async with server:
+    async with partner(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", OK) as (_, url):
         with pytest.raises(Unfetchable) as raised:
-            await partners.ask("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seconds=0.1)
+            await partners.ask("GET", url, seconds=0.1)
     assert raised.value.reason == "time"
     for address in ("", "ftp://example.org/", "http://", "http://a:b"):
         with pytest.raises(Unfetchable) as raised:

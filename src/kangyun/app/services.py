@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kangyun.base import database as databases
-from kangyun.base import rules
+from kangyun.base import partners, rules
 from kangyun.base.database import Database
 from kangyun.base.keys import KeyStore, open_keys, vault
 from kangyun.base.settings import Settings, offset
@@ -34,6 +34,7 @@ class Services:
         """Write what the audit trail still holds and give the connections back."""
         await self.trail.close()
         await self.database.close()
+        await partners.hang_up()
 
 
 def settle_process(settings: Settings) -> None:

@@ -82,6 +82,14 @@ async def ask(
         raise Unfetchable("network") from None
 
 
+async def hang_up() -> None:
+    """Close the connections that this event loop has kept."""
+    for kept in _lines.pop(asyncio.get_running_loop(), {}).values():
+        for line in kept:
+            line.writer.close()
+    await asyncio.sleep(0)
+
+
 def _where(url: str) -> tuple[_Place, str]:
     """The place of an address and what to ask for there."""
     try:
