@@ -18,7 +18,7 @@ from xdist.remote import Producer
 
 from kangyun.app.services import Services, assemble
 from kangyun.app.web import build
-from kangyun.base import clock
+from kangyun.base import clock, partners
 from kangyun.base.database import Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.database.embedded import EmbeddedServer
@@ -81,6 +81,7 @@ async def database(postgres: EmbeddedServer) -> AsyncIterator[Database]:
     pool = open_pool(postgres.dsn(name), 8, 30)
     database = Database(postgres.dsn(name), pool, None)
     yield database
+    await partners.hang_up()
     await database.close()
     connection = await asyncpg.connect(postgres.dsn("postgres"))
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -98,9 +98,9 @@ async def test_an_answer_comes_whole_in_every_shape(shape: str) -> None:
 BROKEN = {
     "half": (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", "network"),
     "no HTTP": (b"SSH-2.0-x content-length\r\n\r\n", "network"),
-    "no length": (b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", "size"),
+    "no length": (b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", "network"),
     "too large": (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", "size"),
-    "too large in chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffff\r\n", "size"),
+    "too large in chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffff\r\n", "network"),
     "a bomb": (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n" + gzip.compress(bytes(65 * 1024 * 1024)), "size"),
     "a head without end": (b"HTTP/1.1 200 OK\r\nx: " + b"x" * 100_000, "network"),
     "silence": (b"", "network"),
@@ -141,11 +141,9 @@ async def test_a_header_cannot_begin_another_line() -> None:
 
 
 async def test_a_proxy_of_the_environment_is_asked_where_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    partners.by_proxy.cache_clear()
     async with partner(OK) as (proxy, url):
         monkeypatch.setenv("http_proxy", url)
         monkeypatch.setenv("no_proxy", "")
         answer = await partners.ask("POST", "http://insurer.invalid/tif", content=b"x", proxies=True)
-    partners.by_proxy.cache_clear()
     assert answer.body == b"{}"
     assert proxy.heard[0].startswith(b"POST http://insurer.invalid/tif HTTP/1.1\r\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -262,10 +261,8 @@ async def test_known_and_unknown_names_take_the_same_work(services: Services, mo
     monkeypatch.setattr(passwords, "_hasher", Counting)
     async with browser(services) as at:
         for name in ("known_name", "unknown_name"):
-            began = time.perf_counter()
             answer = await at.post("/login", "/login/password/check", name=name, password="Wrong-9999")
             assert answer.status_code == 401
-            assert time.perf_counter() - began > 0.01
     assert worked == [True, True]
 
 

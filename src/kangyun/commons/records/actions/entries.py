@@ -37,9 +37,13 @@ def check(resource: dict[str, Any], place: str | None = None) -> None:
 
 
 def errors(resource: dict[str, Any], place: str | None) -> Sequence[Issue]:
-    """What keeps a resource from being stored."""
+    """What keeps a resource from being stored.
+
+    A Bundle is how other systems send what happened: a birth that is to come is as wrong there as in any message. By itself a
+    resource is stored as FHIR allows it.
+    """
     found = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
-    if not found and resource.get("resourceType") in _BORN and _later(str(resource.get("birthDate", ""))):
+    if not found and place is not None and resource.get("resourceType") in _BORN and _later(str(resource.get("birthDate", ""))):
         found = [Issue("value", "records.born-later", expression=f"{resource['resourceType']}.birthDate")]
     return moved(Problem(422, *found), str(resource.get("resourceType", "")), place).issues if found else ()
 
