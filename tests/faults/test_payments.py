@@ -159,8 +159,8 @@ async def until_given_back(simulator: Simulator, expected: int) -> None:
 
 
 async def check(connection: Connection, expected: int) -> None:
-    """The books say what the channels say, and nothing is under way any more."""
-    for _ in range(100):
+    """The books say what the channels say, and nothing is under way any more; a refund that was under way at each blow waits for a late look."""
+    for _ in range(600):
         if not await connection.fetchval("SELECT count(*) FROM payments_refund WHERE state = 'granted'"):
             break
         await asyncio.sleep(0.2)
