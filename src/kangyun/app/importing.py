@@ -66,6 +66,7 @@ async def _todo(dsn: str, files: Iterable[Path]) -> tuple[list[Chunk], int]:
 
 
 async def _finish(dsn: str) -> None:
+    """On a connection of its own: a statement of the pool ends after some seconds, and this takes longer after a large import."""
     connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn)
     await ready_to_search(connection)
     await connection.close()

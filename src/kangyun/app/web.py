@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -196,7 +197,9 @@ async def _on_problem(request: Request, error: Problem) -> Response:
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
     if web.wants_page(request):
-        await _recognise(request)
+        # The page that says what was not found needs nobody to be known, nor a database.
+        with suppress(Problem):
+            await _recognise(request)
         return await web.on_http_exception(request, error)
     method = request.method[:16]
     problem = refuse(405, "not-supported", "base.method-not-allowed", method=method) if error.status_code == 405 \

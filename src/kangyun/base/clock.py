@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+# How far the calendars of senders may be ahead of ours.
+_AHEAD = timedelta(days=2)
 _source: Callable[[], datetime] | None = None
 
 
@@ -24,6 +26,12 @@ def now() -> datetime:
 def seconds() -> float:
     """The current instant in seconds since 1970: for what asks many times a message and needs no date object."""
     return _source().timestamp() if _source else time.time()
+
+
+def is_later(told: str, received: datetime, ahead: timedelta = _AHEAD) -> bool:
+    """Whether a FHIR date or dateTime lies after the receipt of what tells it, and more `ahead` than clocks and zones explain."""
+    latest = received + ahead
+    return told[:10] > latest.date().isoformat()[: len(told[:10])]
 
 
 def instant(moment: datetime) -> str:

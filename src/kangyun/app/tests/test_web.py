@@ -9,6 +9,8 @@ import pytest
 
 from kangyun.app.services import Services
 from kangyun.app.web import build, route_table
+from kangyun.base.errors import refuse
+from kangyun.commons.access import SESSION_COOKIE
 
 PAGE = {"accept": "text/html"}
 
@@ -46,6 +48,17 @@ async def test_whoever_is_logged_in_keeps_the_menu_where_nothing_is(api: httpx.A
     assert answer.status_code == 404
     assert 'class="navigation"' in answer.text
     assert 'href="/clinician/"' in answer.text
+
+
+async def test_while_the_database_is_away_what_is_not_there_is_still_not_found(
+    api: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(*_: object) -> None:
+        raise refuse(503, "transient", "base.database-away")
+
+    monkeypatch.setattr(services.entries, "actor", away)
+    answer = await api.get("/nothing/here", headers=PAGE | {"cookie": f"{SESSION_COOKIE}=ks_0123456789"})
+    assert answer.status_code == 404
 
 
 async def test_whoever_is_not_logged_in_any_more_is_told_that_nothing_is_lost(services: Services) -> None:

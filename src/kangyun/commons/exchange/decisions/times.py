@@ -95,13 +95,3 @@ def _offset(match: re.Match[str], zone: timezone) -> str:
     sign = "-" if delta < timedelta(0) else "+"
     minutes = abs(int(delta.total_seconds())) // 60
     return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-# How far the calendars of senders may be ahead of ours.
-_AHEAD = timedelta(days=2)
-
-
-def is_later(told: str, received: datetime, ahead: timedelta = _AHEAD) -> bool:
-    """Whether a FHIR date or dateTime lies after the receipt of what tells it, and more `ahead` than clocks and zones explain."""
-    latest = received + ahead
-    return told[:10] > latest.date().isoformat()[: len(told[:10])]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from kangyun.base import rules
-from kangyun.base.clock import instant
+from kangyun.base.clock import instant, is_later
 from kangyun.commons.exchange.decisions import appointments, times
 from kangyun.commons.exchange.decisions.builders import BUILDERS
 from kangyun.commons.exchange.decisions.drafts import Sheet
@@ -45,7 +45,7 @@ def translate(message: Message, sender: Sender, received: datetime) -> Sheet:
         if maker is not None:
             _make(maker, segment, sheet, seen[segment.name])
     for number, patient in enumerate(sheet.patients, 1):
-        if times.is_later(str(patient.get("birthDate", "")), received):
+        if is_later(str(patient.get("birthDate", "")), received):
             raise Fault("exchange.in-the-future", "PID-7", code="102", occurrence=number)
     return _finished(sheet, rule)
 
@@ -110,7 +110,7 @@ def _occurred(message: Message, sender: Sender, received: datetime) -> str:
                 fault.place = f"{segment.name}-{field}"
                 raise
             # After a clock that ran years ahead every message would be a late one.
-            if times.is_later(found, received, _CLOCK_AHEAD):
+            if is_later(found, received, _CLOCK_AHEAD):
                 raise Fault("exchange.in-the-future", f"{segment.name}-{field}", code="102")
             return found
     return instant(received)

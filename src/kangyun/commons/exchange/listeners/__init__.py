@@ -51,8 +51,6 @@ async def listening(services: Any, sock: socket.socket | None = None) -> AsyncGe
         try:
             yield server
         finally:
-            if server is not None:
-                await server.close()
             await _ended(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from kangyun.base import clock
@@ -18,8 +18,6 @@ from kangyun.commons.records.model import Stored, is_id, key_of, type_code
 Entry = tuple[Any, ...]
 
 _BORN = {"Patient", "Person", "RelatedPerson", "Practitioner"}
-# How far the calendars of senders may be ahead of ours.
-_AHEAD = timedelta(days=2)
 
 
 def check_id(id_: str, expression: str | None = None) -> str:
@@ -43,14 +41,9 @@ def errors(resource: dict[str, Any], place: str | None) -> Sequence[Issue]:
     resource is stored as FHIR allows it.
     """
     found = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
-    if not found and place is not None and resource.get("resourceType") in _BORN and _later(str(resource.get("birthDate", ""))):
+    if not found and place is not None and resource.get("resourceType") in _BORN and clock.is_later(str(resource.get("birthDate", "")), clock.now()):
         found = [Issue("value", "records.born-later", expression=f"{resource['resourceType']}.birthDate")]
     return moved(Problem(422, *found), str(resource.get("resourceType", "")), place).issues if found else ()
-
-
-def _later(day: str) -> bool:
-    """Whether a FHIR date has not come yet, also where the day begins first."""
-    return day > (clock.now() + _AHEAD).date().isoformat()[: len(day)]
 
 
 def moved(problem: Problem, type_: str, place: str | None) -> Problem:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from kangyun.base.clock import is_later
 from kangyun.commons.exchange.decisions.cda import acts, codes, datatypes, header
 from kangyun.commons.exchange.decisions.cda.narrative import section_text, xhtml
 from kangyun.commons.exchange.decisions.cda.sheet import DOCUMENTS, Paper, received_text
 from kangyun.commons.exchange.decisions.cda.xml import Element, attribute, every, first, read, text
 from kangyun.commons.exchange.decisions.drafts import Draft
 from kangyun.commons.exchange.decisions.senders import Sender, sender_of
-from kangyun.commons.exchange.decisions.times import is_later
 from kangyun.commons.exchange.model import Fault
 
 VERSION = "http://hl7.org/fhir/StructureDefinition/composition-clinicaldocument-versionNumber"
