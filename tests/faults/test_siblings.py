@@ -74,6 +74,34 @@ def test_the_figures_of_all_are_counted_together(pair: Server) -> None:
     assert [counted() for _ in range(6)] == [before + 20] * 6
 
 
+def _held(process: psutil.Process, port: int) -> int:
+    """How many connections to a port a process has."""
+    return sum(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in process.net_connections("tcp"))
+
+
+@pytest.mark.parametrize("door", ["port", "mllp_port"])
+def test_whoever_has_fewer_connections_takes_the_next(pair: Server, door: str) -> None:
+    port: int = getattr(pair, door)
+    first, [sibling] = psutil.Process(pair.pid), _siblings(pair)
+    _until(lambda: not _held(first, port) + _held(sibling, port))
+    connections: list[socket.socket] = []
+    try:
+        sibling.suspend()
+        connections += [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
+        # A process that hangs holds nobody up.
+        _until(lambda: _held(first, port) == 20)
+        sibling.resume()
+        for _ in range(20):
+            connections.append(socket.create_connection(("127.0.0.1", port), PATIENCE))
+            time.sleep(0.05)
+        _until(lambda: _held(first, port) + _held(sibling, port) == 40)
+        assert _held(first, port) <= 25
+    finally:
+        sibling.resume()
+        for one in connections:
+            one.close()
+
+
 def _message(number: int) -> bytes:
     pid = f"PID|1||S{number:03d}^^^SIB^MR||周秀兰{number}||1956{number % 12 + 1:02d}04|F"
     return f"MSH|^~\\&|HIS|SIB|KANGYUN|YUNZHOU|20260301080000+0800||ADT^A28|S{number}|P|2.5|||AL|NE|CHN|UNICODE UTF-8\r{pid}\r".encode()
@@ -122,6 +150,9 @@ def test_every_process_takes_messages_and_the_end_of_one_loses_none_that_was_ack
 def test_a_sibling_that_dies_is_replaced(pair: Server) -> None:
     [sibling] = _siblings(pair)
     sibling.kill()
+    sibling.wait(PATIENCE)
+    for _ in range(20):
+        assert httpx.get(f"{pair.url}/fhir/metadata?_elements=status", timeout=PATIENCE).status_code == 200
     _until(lambda: len(_answering(pair)) == 2)
     assert _siblings(pair)[0].pid != sibling.pid
 

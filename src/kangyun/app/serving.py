@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
 import ssl
-import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +22,7 @@ from kangyun.app.rooms import doors
 from kangyun.app.services import Services, open_services
 from kangyun.app.web import build
 from kangyun.base import health
+from kangyun.base.door import Door, Tally, listen
 from kangyun.base.jobs import Worker
 from kangyun.base.reactions import Reaction, run_feed
 from kangyun.base.settings import Settings
@@ -30,7 +30,6 @@ from kangyun.commons.records import ChangeFeed
 
 log = structlog.get_logger()
 
-_TRIES = 20
 # What comes through a WebSocket of ours: a description of a call's media is some 10 KB.
 _LARGEST_WORD = 64 * 1024
 # A phone that lost its network says nothing: who talks with it sees after 15 seconds at the most that it is gone.
@@ -42,26 +41,31 @@ Announce = Callable[[Services], Coroutine[Any, Any, None]]
 async def serve(settings: Settings, announce: Announce | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `announce` runs beside the server once everything is up."""
     # Before anything else is started: a port in use is told at once, as OSError.
-    sockets = [_listen(settings.host, settings.port), *(_listen(*place) for _, place in _pushing(settings))]
+    sockets = [listen(*place) for place in [(settings.host, settings.port), *(place for _, place in _pushing(settings))]]
+    tally = Tally.new(len(sockets), siblings.count(settings))
     services = await open_services(settings)
     try:
-        await _serve(services, sockets, announce)
+        await _serve(services, sockets, tally, announce)
     finally:
         await services.close()
         await services.database.stop_server(always=True)
 
 
-async def answer(settings: Settings, sockets: Sequence[socket.socket]) -> None:
-    """Answer HTTP and take messages, beside the process that does the rest; the first one has migrated the database."""
+async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: int, process: int) -> None:
+    """Answer HTTP and take messages, beside the process that does the rest; the first one has migrated the database.
+
+    `tally` is the number of the open file in which all count, `process` this one's place in it.
+    """
     services = await open_services(settings)
+    door, *others = _doors(sockets, Tally(len(sockets), tally), process)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         await stack.enter_async_context(services.entries.listening())
-        for (module, _), sock in zip(_pushing(settings), sockets[1:], strict=True):
-            await stack.enter_async_context(module.accepting(services, sock))
+        for (module, _), one in zip(_pushing(settings), others, strict=True):
+            await stack.enter_async_context(module.accepting(services, one))
         tls = await stack.enter_async_context(encrypted(settings))
-        server = _Server(_config(services, health.database_checks(services.database), tls))
-        serving = asyncio.create_task(server.serve(sockets=[sockets[0]]))
+        server = _Server(_config(services, health.database_checks(services.database), tls), door, settings.slow_client_seconds)
+        serving = asyncio.create_task(server.serve())
         try:
             await asyncio.shield(serving)
         finally:
@@ -87,36 +91,28 @@ def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
     return [(module, place) for module in doors("listeners") if (place := module.place(settings))]
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for patience in range(_TRIES, -1, -1):
-        try:
-            return socket.create_server((host, port), family=family, backlog=2048)
-        except OSError as error:
-            # After an accident the siblings of the process before us need a moment to notice.
-            if error.errno != errno.EADDRINUSE or not patience:
-                raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-            time.sleep(0.1)
-    raise AssertionError("the loop returns or raises")
+def _doors(sockets: Sequence[socket.socket], tally: Tally, process: int) -> list[Door]:
+    return [Door(sock, tally.at(number), process) for number, sock in enumerate(sockets)]
 
 
-async def _serve(services: Services, sockets: Sequence[socket.socket], announce: Announce | None) -> None:
+async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Tally, announce: Announce | None) -> None:
+    door, *others = _doors(sockets, tally, 0)
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
         crowd = _Crowd()
         await stack.enter_async_context(services.entries.listening())
         if services.settings.worker:
             checks |= await _start_work(stack, services, crowd)
-        pushed = {module: sock for (module, _), sock in zip(_pushing(services.settings), sockets[1:], strict=True)}
+        pushed = {module: one for (module, _), one in zip(_pushing(services.settings), others, strict=True)}
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services, pushed.get(module)))
-        await stack.enter_async_context(siblings.running(services.settings, sockets, services.database.dsn))
+        await stack.enter_async_context(siblings.running(services.settings, sockets, tally, services.database.dsn))
         tls = await stack.enter_async_context(encrypted(services.settings))
-        crowd.server = server = _Server(_config(services, checks, tls))
+        crowd.server = server = _Server(_config(services, checks, tls), door, services.settings.slow_client_seconds)
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
-        await server.serve(sockets=[sockets[0]])
+        await server.serve()
 
 
 class _Crowd:
@@ -130,7 +126,22 @@ class _Crowd:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals' meaning to us: uvicorn raises them again when it has ended, before we have."""
+    """Takes connections at our door, and leaves the signals' meaning to us: uvicorn raises them again when it has ended, before we have."""
+
+    def __init__(self, config: uvicorn.Config, door: Door, patience: float) -> None:
+        super().__init__(config)
+        self._door, self._patience = door, patience
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the door."""
+        await super().startup(sockets or [])
+        make = partial(self.config.http_protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        self._door.open(make, self.config.ssl, self._patience)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door before those who are inside are asked to finish."""
+        self._door.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""More web processes beside the first: each accepts from the same listening sockets, the kernel deals the connections.
+"""More web processes beside the first: each accepts from the same listening sockets, in turns (base/door.py).
 
 Python uses one core in a process, so a machine with two cores answers nearly twice as much with two. The first process
 also runs jobs and reactions and watches folders; its siblings answer HTTP and take messages over MLLP. They end when it ends,
@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from kangyun.base.door import Tally
 from kangyun.base.settings import Settings, load
 
 log = structlog.get_logger()
@@ -43,10 +44,10 @@ def share_metrics(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings, sockets: Sequence[socket.socket], dsn: str) -> AsyncGenerator[None]:
+async def running(settings: Settings, sockets: Sequence[socket.socket], tally: Tally, dsn: str) -> AsyncGenerator[None]:
     """Keep the siblings of this process running; one that ends is started again."""
     environment = os.environ | _environment(replace(settings, database_url=dsn, worker=False, web_processes=1))
-    keepers = [asyncio.create_task(_keep(sockets, environment)) for _ in range(count(settings) - 1)]
+    keepers = [asyncio.create_task(_keep(number, sockets, tally, environment)) for number in range(1, count(settings))]
     try:
         yield
     finally:
@@ -59,11 +60,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {f"KANGYUN_{one.name.upper()}": str(getattr(settings, one.name)) for one in fields(settings)}
 
 
-async def _keep(sockets: Sequence[socket.socket], environment: dict[str, str]) -> None:
-    numbers = [one.fileno() for one in sockets]
+async def _keep(number: int, sockets: Sequence[socket.socket], tally: Tally, environment: dict[str, str]) -> None:
+    files = [tally.file, *(one.fileno() for one in sockets)]
     while True:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "kangyun.app.siblings", *map(str, numbers), env=environment, pass_fds=numbers,
+            sys.executable, "-m", "kangyun.app.siblings", *map(str, [number, *files]), env=environment, pass_fds=files,
             stdin=asyncio.subprocess.PIPE,
         )
         try:
@@ -74,6 +75,7 @@ async def _keep(sockets: Sequence[socket.socket], environment: dict[str, str]) -
             process.stdin.close()
             await _ended(process)
             raise
+        tally.leave(number)
         log.warning("web.sibling_ended", status=code)
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -87,7 +89,7 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """A sibling: answer on the sockets with the numbers in the arguments, HTTP first, until standard input ends."""
+    """A sibling, until standard input ends; the arguments: its number, the tally's file, the sockets, HTTP first."""
     import uvloop  # noqa: PLC0415 - only a sibling needs them, its starter has its own
 
     from kangyun.app.serving import answer  # noqa: PLC0415
@@ -95,7 +97,8 @@ def main(arguments: list[str]) -> None:
 
     settings = load()
     logs.set_up(settings.log_format, settings.log_level)
-    uvloop.run(_until_input_ends(answer(settings, [socket.socket(fileno=int(one)) for one in arguments])))
+    number, tally, *sockets = map(int, arguments)
+    uvloop.run(_until_input_ends(answer(settings, [socket.socket(fileno=one) for one in sockets], tally, number)))
 
 
 async def _until_input_ends(work: Coroutine[Any, Any, None]) -> None:

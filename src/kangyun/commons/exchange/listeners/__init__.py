@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import structlog
 
 from kangyun.base import tls
+from kangyun.base.door import Door, listen
 from kangyun.base.errors import Problem
 from kangyun.base.settings import Settings
 from kangyun.commons.exchange.actions import Intake
@@ -34,17 +34,17 @@ def place(settings: Settings) -> tuple[str, int] | None:
 
 
 @asynccontextmanager
-async def listening(services: Any, sock: socket.socket | None = None) -> AsyncGenerator[MllpServer | None]:
+async def listening(services: Any, door: Door | None = None) -> AsyncGenerator[MllpServer | None]:
     """Listen as the settings say, until the block ends; `services` has settings, database, gate and keys.
 
-    Gives the MLLP server, or None where `mllp_port` is 0. Without a socket it opens one and raises OSError when the port is taken.
+    Gives the MLLP server, or None where `mllp_port` is 0. Without a door it opens one and raises OSError when the port is taken.
     """
     settings = services.settings
     if settings.mllp_port and _host(settings) != settings.host:
         log.warning("mllp.loopback_only")
     with suppress(Problem):
         await take_over(services.database)
-    async with accepting(services, sock) as server:
+    async with accepting(services, door) as server:
         folder: asyncio.Task[None] | None = None
         if settings.folder_in:
             folder = asyncio.create_task(Folder(Path(settings.folder_in), _intake(services)).watch())
@@ -55,8 +55,8 @@ async def listening(services: Any, sock: socket.socket | None = None) -> AsyncGe
 
 
 @asynccontextmanager
-async def accepting(services: Any, sock: socket.socket | None = None) -> AsyncGenerator[MllpServer | None]:
-    """Take MLLP connections until the block ends, which any number of processes may do on one socket."""
+async def accepting(services: Any, door: Door | None = None) -> AsyncGenerator[MllpServer | None]:
+    """Take MLLP connections until the block ends, which any number of processes may do at one door."""
     settings = services.settings
     with suppress(Problem):
         await refresh(services.database)
@@ -69,7 +69,7 @@ async def accepting(services: Any, sock: socket.socket | None = None) -> AsyncGe
             papers = tls.Papers(settings.mllp_tls_certificate, settings.mllp_tls_key, settings.mllp_tls_authorities)
             context = papers.context() if papers.certificate else None
             renewing = asyncio.create_task(tls.renew(context, papers)) if context else None
-            await server.start(sock or (_host(settings), settings.mllp_port), context)
+            server.start(door or Door(listen(_host(settings), settings.mllp_port)), context)
             log.info("mllp.listening", port=server.port)
         yield server if settings.mllp_port else None
     finally:

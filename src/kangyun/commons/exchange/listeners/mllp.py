@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from cryptography import x509
 
+from kangyun.base.door import Door
 from kangyun.base.tls import fingerprint
 from kangyun.commons.exchange.actions import ORIGIN
 from kangyun.commons.exchange.listeners.frames import Framer, Junk, Piece, TooLarge
@@ -54,43 +54,44 @@ class _Desk:
 
 
 class MllpServer:
-    """An asyncio server: `await start()`, then `await close()`, which lets running messages finish."""
+    """`start()`, then `await close()`, which lets running messages finish."""
 
     def __init__(self, receive: Receive, refuse: Refuse, limits: Limits | None = None) -> None:
         self._desk = _Desk(receive, refuse, limits or Limits())
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
         """The port it listens on, also when 0 was asked for."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        assert self._door is not None
+        return int(self._door.sock.getsockname()[1])
 
     @property
     def host(self) -> str:
         """The address it listens on."""
-        assert self._server is not None
-        return str(self._server.sockets[0].getsockname()[0])
+        assert self._door is not None
+        return str(self._door.sock.getsockname()[0])
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._open)
 
-    async def start(self, place: tuple[str, int] | socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Listen at a host and port, or on a socket that other processes have too. Raises OSError when the port is taken."""
-        host, port, sock = (None, None, place) if isinstance(place, socket.socket) else (*place, None)
-        patience = _HANDSHAKE_SECONDS if tls else None
-        self._server = await asyncio.start_server(
-            self._connected, host, port, sock=sock, ssl=tls, limit=_READ, backlog=256, ssl_handshake_timeout=patience)
+    def start(self, door: Door, tls: ssl.SSLContext | None = None) -> None:
+        """Take connections at a door, which other processes may have too."""
+        self._door = door
+        door.open(self._protocol, tls, _HANDSHAKE_SECONDS)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(_READ), self._connected)
 
     async def close(self, patience: float = 5.0) -> None:
         """Stop listening, give running messages `patience` seconds to be answered, then cut."""
         self._desk.closing = True
-        if self._server is None:
+        if self._door is None:
             return
-        self._server.close()
+        self._door.close()
         if self._open:
             await asyncio.wait(self._open, timeout=patience)
         for task in list(self._open):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.base.waiting import until
 
+from kangyun.base.door import Door, listen
 from kangyun.commons.exchange.listeners.frames import Frame, Framer, Junk, TooLarge
 from kangyun.commons.exchange.listeners.mllp import Limits, MllpServer
 from kangyun.commons.exchange.model import Fault
@@ -35,7 +36,7 @@ class Echo:
 async def serving(**limits: float) -> AsyncGenerator[tuple[MllpServer, Echo]]:
     echo = Echo()
     server = MllpServer(echo.receive, echo.refuse, Limits(**limits))  # pyright: ignore[reportArgumentType]
-    await server.start(("127.0.0.1", 0))
+    server.start(Door(listen("127.0.0.1", 0)))
     try:
         yield server, echo
     finally:
