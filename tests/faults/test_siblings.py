@@ -86,18 +86,18 @@ def test_whoever_has_fewer_connections_takes_the_next(pair: Server, door: str) -
     _until(lambda: not _held(first, port) + _held(sibling, port))
     connections: list[socket.socket] = []
     try:
-        sibling.suspend()
+        first.suspend()
         connections += [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
         # A process that hangs holds nobody up.
-        _until(lambda: _held(first, port) == 20)
-        sibling.resume()
+        _until(lambda: _held(sibling, port) == 20)
+        first.resume()
         for _ in range(20):
             connections.append(socket.create_connection(("127.0.0.1", port), PATIENCE))
             time.sleep(0.05)
         _until(lambda: _held(first, port) + _held(sibling, port) == 40)
-        assert _held(first, port) <= 25
+        assert _held(sibling, port) <= 25
     finally:
-        sibling.resume()
+        first.resume()
         for one in connections:
             one.close()
 
