@@ -14,7 +14,7 @@ from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.web import charts
 from kangyun.base.web.texts import knows
 from kangyun.commons.exchange import queries
-from kangyun.commons.exchange.actions import sealing
+from kangyun.commons.exchange.actions import registering, sealing
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.actions.quarantine import replay
 from kangyun.commons.exchange.decisions.editing import text_of
@@ -71,6 +71,7 @@ async def messages(request: Request) -> Response:
 async def _live(request: Request) -> dict[str, Any]:
     state, sender = request.query_params.get("state"), request.query_params.get("sender") or None
     state = state if state in STATES else None
+    await registering.learn_programs(request.app.state.services.database)
     before = request.query_params.get("before", "")
     async with request.app.state.services.database.connection() as connection:
         found = await queries.latest(
@@ -146,6 +147,7 @@ def _card(volume: queries.Volume, language: str) -> SenderCard:
 async def message(request: Request, problem: Problem | None = None) -> Response:
     """Show one message: where it came from, what became of it, what people did, its text with the fault marked."""
     found = await found_in(request)
+    await registering.learn_programs(request.app.state.services.database)
     handle, services = request.state.handle, request.app.state.services
     names = await names_of(request, [found.patient] if found.patient else [])
     async with services.database.connection() as connection:
