@@ -85,7 +85,7 @@ async def event(request: Request) -> Response:
     return web.render(
         request, "access/audit_event.html", seen=found, event=found.event, patients=list(patients.values()),
         institution=await institution_name(parts, found.event.institution),
-        caller=(await callers_named(parts, [found.event.name], request.state.language)).get(found.event.name, ""), action_title=action_title, role_title=role_title,
+        called=(await callers_named(parts, [found.event.name], request.state.language)).get(found.event.name, ""), action_title=action_title, role_title=role_title,
         instant=clock.instant, purposes=purposes_known(),
     )
 

@@ -13,6 +13,7 @@ from kangyun.base import clock, errors, web
 from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.web import charts
 from kangyun.base.web.texts import knows
+from kangyun.commons.access import callers_named
 from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import registering, sealing
 from kangyun.commons.exchange.actions.intake import key_of
@@ -152,6 +153,7 @@ async def message(request: Request, problem: Problem | None = None) -> Response:
     names = await names_of(request, [found.patient] if found.patient else [])
     async with services.database.connection() as connection:
         done = await notes(connection, found.sender_key, found.id)
+    people = await callers_named(services, [one.actor for one in done], request.state.language)
     body = opened(request, found)
     held = found.state in {"quarantined", "received"} and body is not None
     may_edit = held and found.state == "quarantined" and handle.may("exchange.edit") and handle.may("exchange.raw")
@@ -164,7 +166,7 @@ async def message(request: Request, problem: Problem | None = None) -> Response:
         kept=found,
         occurred=clock.instant(found.occurred) if found.occurred else "",
         raw=show_form(found.form, body, found.reason, masked=not handle.may("exchange.raw")) if body is not None else None,
-        notes=[{"when": clock.instant(one.moment), "actor": one.actor, "act": one.act, "said": one.said} for one in done],
+        notes=[{"when": clock.instant(one.moment), "actor": people.get(one.actor) or one.actor, "act": one.act, "said": one.said} for one in done],
         stopped=found.next_try is not None and found.next_try.year == _NEVER,
         may_replay=held and handle.may("exchange.replay"),
         may_edit=may_edit and text_of(body or b"", found.form) is not None,
