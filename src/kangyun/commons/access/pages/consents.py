@@ -21,7 +21,7 @@ from kangyun.commons.access.queries import emergency as glasses
 
 _USE = "resident.use"
 _PATH = "/resident/consents"
-_DONE = {"yes": "access.consents.done", "withdrawn": "access.consents.withdrawn"}
+_DONE = {"yes": web.message("access.consents.done"), "withdrawn": web.message("access.consents.withdrawn")}
 _LAST = 3
 
 
