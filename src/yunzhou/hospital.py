@@ -20,10 +20,13 @@ SUMMARY = ("18842-5", "CYXJ", "出院小结")
 
 
 class Hospital:
-    """Writes the messages of one hospital."""
+    """Writes the messages of one hospital.
 
-    def __init__(self, house: Institution) -> None:
-        self.house, self.pen = house, Pen(house)
+    `turn` is part of the control ids of registrations, which have no visit's number; empty in a history, where each happens once.
+    """
+
+    def __init__(self, house: Institution, turn: str = "") -> None:
+        self.house, self.pen, self.turn = house, Pen(house), turn
 
     def message(
         self, event: str, control: str, at: datetime, card: Card, segments: list[str], *, facts: list[Fact] | None = None,
@@ -41,11 +44,11 @@ class Hospital:
 
     def registered(self, card: Card, at: datetime, known: list[tuple[str, str]]) -> Message:
         """Return A28: the first registration. `known` are the record numbers of the resident so far."""
-        return self._registration("A28", f"{card.record}A28", card, at, known)
+        return self._registration("A28", f"{card.record}A28{self.turn}", card, at, known)
 
     def changed(self, card: Card, at: datetime, known: list[tuple[str, str]]) -> Message:
         """Return A31: address, telephone, name or ID number are new."""
-        return self._registration("A31", f"{card.record}A31{at:%y%m%d}", card, at, known)
+        return self._registration("A31", f"{card.record}A31{self.turn or format(at, '%y%m%d')}", card, at, known)
 
     def _registration(
         self, event: str, control: str, card: Card, at: datetime, known: list[tuple[str, str]]
@@ -57,7 +60,7 @@ class Hospital:
     def merged(self, card: Card, gone: str, at: datetime) -> Message:
         """Return A40: the registration `gone` becomes part of the card's."""
         fact = truth.merge(card.person, self.house.oid, card.record, gone)
-        return self.message("ADT^A40", f"{gone}A40", at, card, [self.pen.merged(gone)], facts=[fact])
+        return self.message("ADT^A40", f"{gone}A40{self.turn}", at, card, [self.pen.merged(gone)], facts=[fact])
 
     def visited(self, visit: Visit, card: Card, allergies: list[Allergen]) -> Iterator[Message]:
         """Yield the messages of a visit, in order of time only within each part."""

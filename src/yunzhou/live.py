@@ -19,7 +19,6 @@ from yunzhou.visits import Realised, Visit
 
 HURRY = 40
 BEGINS_EVERY = timedelta(seconds=9)
-BEFORE = timedelta(minutes=2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -34,7 +33,8 @@ class Today:
         self._seen: dict[str, datetime] = {}
         self._agenda: list[tuple[datetime, int, Message]] = []
         self._number = 0
-        self._next = clock() - BEFORE
+        # From now on: what began earlier may have been told by a run before this one.
+        self._next = clock()
 
     def due(self) -> list[Message]:
         """Return the messages whose time has come, earliest first."""
@@ -80,9 +80,12 @@ class Today:
         body = Body(self.seed, person)
         plan = self._plan(home, body, at)
         house = institutions.institution(plans.choose_institution(plan, home, self.rng))
-        number = f"{house.letter}{person.key}L{_short(at)}"
+        turn, desks = _short(at), self._desks(home, person)
+        number = f"{house.letter}{person.key}L{turn}"
         visit = Realised(self.seed, body, plan, house, number, rng=self.rng).visit(faults.habits().cancelled)
-        yield from self._desks(home, person).visit(hurried(visit))
+        # A run after this one tells the history anew and knows nothing of who was registered today.
+        desks.turn = turn
+        yield from desks.visit(hurried(visit))
 
     def _plan(self, home: Household, body: Body, at: datetime) -> Plan:
         year = Year(self.seed, home, body, at.year, self.rng)

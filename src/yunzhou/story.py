@@ -66,7 +66,7 @@ def _register(tellers: list[Told], household: Household, window: Window) -> Iter
 
 @dataclass
 class Told:
-    """Tells the story of one person."""
+    """Tells the story of one person; `turn` makes the control ids of what is told now others than of what was told before."""
 
     seed: int
     household: Household
@@ -74,6 +74,7 @@ class Told:
     window: Window
     known: dict[tuple[str, str], None] = field(default_factory=dict)
     desks: dict[int, Desk] = field(default_factory=dict)
+    turn: str = ""
 
     @cached_property
     def body(self) -> Body:
@@ -102,7 +103,7 @@ class Told:
                 if self.window.since + DESK <= visit.start < self.window.until:
                     yield from self.visit(visit)
         for key, desk in self.desks.items():
-            yield from self._merge(Hospital(institutions.institution(key)), desk)
+            yield from self._merge(Hospital(institutions.institution(key), self.turn), desk)
 
     def visit(self, visit: Visit) -> Iterator[Message]:
         """Yield the messages of one visit, the registration before it included."""
@@ -112,7 +113,7 @@ class Told:
                 card = self._card(visit)
                 yield from WRITERS[visit.institution.speaks](visit, card, allergies, self._seen(card, visit.institution))
             return
-        hospital = Hospital(visit.institution)
+        hospital = Hospital(visit.institution, self.turn)
         card = yield from self._arrive(hospital, visit)
         yield from hospital.visited(visit, card, allergies)
         prescribed = bundles.prescriptions(visit, card)

@@ -60,6 +60,7 @@ def test_a_resident_keeps_an_institution_out_in_three_steps_and_takes_it_back(lo
     assert {one["code"] for one in provision["class"]} >= {"Observation", "ImagingStudy"}
     assert "检验检查、影像" in seen.page.locator(".consents-one").first.inner_text()
     seen.page.locator(".consents-one").first.get_by_role("button", name="撤回").click()
+    seen.page.get_by_text("已撤回，从现在起不再有效").wait_for()
     seen.page.get_by_text("已撤回或到期的").wait_for()
     assert consents(seen.address, patient)[0]["status"] == "inactive"
 
@@ -135,6 +136,7 @@ def test_glass_is_broken_with_a_reason_told_to_the_resident_and_reviewed(look: O
     assert patient not in seen.page.url
     seen.page.get_by_role("link", name="去看档案").click()
     assert seen.page.get_by_role("heading", level=1).inner_text() == material.NAME
+    assert re.search(r"您已紧急查看这份档案，可看至 .*年.*月.*日", seen.page.inner_text("main"))
     seen.complaints[:] = [one for one in seen.complaints if "422" not in one]
 
     own = resident(look, patient, device)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kangyun.app.demo import hospital, logins, outside, people, schedules, stage, stock
+from kangyun.app.demo import hospital, logins, outside, people, schedules, stage, stock, today
 from kangyun.app.demo.outside import Around, free
 from kangyun.app.demo.residents import Known
 from kangyun.app.demo.staff import FILE, Kept
@@ -32,6 +32,7 @@ _WELCOME = """
     These accounts are made up for this demonstration; they are kept in {kept}.
 
     FHIR R4 API        {url}/fhir/metadata     (system client: kangyun client add NAME --scope "system/*.cruds")
+    The clinic today   {url}/appointments/desk      (clerk, nurse, doctor: two residents wait, two are expected; operations: the call screen)
     HL7 v2 over MLLP   {host}:{mllp}
     Spreadsheets       {inbox}           (watched folder)
     Health             {url}/health/ready
@@ -59,6 +60,7 @@ async def demo(settings: Settings, residents: int, years: int) -> None:
             await schedules.settle(services, kept, made.places["hospital_doctor"], opened)
             await stock.fill(services, [made.places["retail_pharmacist"], made.places["pharmacist"]])
             known = await people.settle(services, made)
+            await today.settle(services, made.places["hospital_doctor"], opened.doctors[0].practitioner, known)
             staged = await stage.write(services, kept, made, opened, around)
             around.phones.authenticators.update(kept.authenticators)
             _welcome(settings, made, known, around, residents=residents, log=log)

@@ -24,14 +24,14 @@ async def settle(services: Services, kept: Kept, institution: str, opened: Open)
         return
     handle = services.gate.open(Actor("demo/operations", "operations", institution=institution, account="demo"))
     today = clock.now().astimezone(CHINA).date()
-    for row, doctor in zip(rows(), opened.doctors, strict=False):
-        made = await appointments.arrange(handle, _schedule(institution, row, doctor.practitioner))
+    for number, (row, doctor) in enumerate(zip(rows(), opened.doctors, strict=False), 1):
+        made = await appointments.arrange(handle, _schedule(institution, row, doctor.practitioner, f"门诊{number}诊室"))
         for weekday in _WORKDAYS:
             await appointments.add_template(handle, made.id, Template(weekday, Part(_BEGINS, _MINUTES, _NUMBERS), today))
     kept.told["schedules"] = {"since": today.isoformat()}
     kept.write()
 
 
-def _schedule(institution: str, row: dict[str, Any], practitioner: str) -> Schedule:
+def _schedule(institution: str, row: dict[str, Any], practitioner: str, room: str) -> Schedule:
     return Schedule(
-        "", institution, "outpatient", str(row["subject"]), "", str(row["name"]), practitioner=practitioner, doctor=str(row["doctor"]), fee=_FEE)
+        "", institution, "outpatient", str(row["subject"]), "", str(row["name"]), practitioner=practitioner, doctor=str(row["doctor"]), room=room, fee=_FEE)

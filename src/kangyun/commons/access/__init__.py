@@ -15,7 +15,7 @@ from kangyun.commons.access.actions.presence import Presence, Proof, offer_prese
 from kangyun.commons.access.actions.relations import settle as settle_relations
 from kangyun.commons.access.actions.signing import Verdict, end_keys, sign, verdicts, verify_signature
 from kangyun.commons.access.actions.trail import Trail
-from kangyun.commons.access.actions.who import signed_in
+from kangyun.commons.access.actions.who import callers_named, signed_in
 from kangyun.commons.access.decisions.audit_events import SEARCHED
 from kangyun.commons.access.decisions.letterheads import colours as letterhead_colours
 from kangyun.commons.access.decisions.letterheads import rgb as letterhead_rgb
@@ -26,6 +26,7 @@ from kangyun.commons.access.gateways.sms import Sms, open_sms
 from kangyun.commons.access.model import SESSION_COOKIE, Actor, Event, Page, escaped
 from kangyun.commons.access.queries.accounts import StaffRow
 from kangyun.commons.access.queries.accounts import staff as staff_of
+from kangyun.commons.access.queries.clients import client_titles
 from kangyun.commons.access.queries.fingerprints import fingerprints
 from kangyun.commons.access.queries.letterheads import Mark, mark_of
 from kangyun.commons.records import Stored, Write, Written, answered_elsewhere, key_of, settle_labels
@@ -37,6 +38,6 @@ answered_elsewhere("AuditEvent", SEARCHED)
 
 __all__ = [
     "NOTICE_CATEGORY", "SESSION_COOKIE", "AccessParts", "Actor", "Content", "Entries", "Event", "Gate", "Handle", "Letterhead", "Mark", "Page", "Post", "Presence", "Proof", "Site", "Sms", "StaffRow", "Stored", "Trail",
-    "Transaction", "Verdict", "Whom", "Write", "Written", "administer", "break_glass", "choose_mark", "end_keys", "escaped", "fingerprints", "invite", "key_of", "label_all", "letterhead", "letterhead_colours", "letterhead_rgb", "mark_of",
+    "Transaction", "Verdict", "Whom", "Write", "Written", "administer", "break_glass", "callers_named", "choose_mark", "client_titles", "end_keys", "escaped", "fingerprints", "invite", "key_of", "label_all", "letterhead", "letterhead_colours", "letterhead_rgb", "mark_of",
     "offer_presence", "open_sms", "presence_of", "prove_presence", "role_titles", "settle_relations", "sign", "signed_in", "staff_of", "tell", "verdicts", "verify_signature",
 ]

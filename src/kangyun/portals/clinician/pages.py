@@ -111,7 +111,10 @@ async def _page(request: Request, known: Known) -> Response:
     life = (None if asked else await _glance(request, known)) or await _whole(request, known, _PAGE)
     lists = _lists(life, request.state.language)
     closed = [part for part, types in _PARTS.items() if not any(map(handle.sees, types))]
-    sign: dict[str, Any] = {"withheld": await handle.withheld(life.who.id), "may_open": handle.may("access.emergency"), "closed": closed}
+    may_open = handle.may("access.emergency")
+    until = await handle.opened_until(life.who.id) if may_open else None
+    sign: dict[str, Any] = {
+        "withheld": await handle.withheld(life.who.id), "may_open": may_open, "opened_until": clock.instant(until) if until else "", "closed": closed}
     return _remember(request, web.render(request, "clinician/record.html", who=life.who, **_timeline(request, life), **lists, **sign), life.who.id)
 
 

@@ -74,7 +74,8 @@ async def add(parts: Parts, handle: Handle, wish: Institution) -> Institution:
 
 async def _check(handle: Handle, wish: Institution) -> None:
     for field in decisions.faults(wish):
-        raise refuse(422, "value", f"institutions.wrong-{field}")
+        # What is not there is not wrong.
+        raise refuse(422, "required", "institutions.no-code") if field == "code" and not wish.code else refuse(422, "value", f"institutions.wrong-{field}")
     if wish.parent:
         await guard(handle, wish.parent)
     elif not handle.may(ALL):
@@ -208,4 +209,5 @@ async def administer_staff(parts: AccessParts, handle: Handle, id_: str, members
 
 def refused_field(problem: Problem) -> str:
     """Which field of a form a refusal is about; empty when it is about none."""
-    return next((one.key.removeprefix("institutions.wrong-") for one in problem.issues if one.key.startswith("institutions.wrong-")), "")
+    kinds_of = (one.key.removeprefix("institutions.").partition("-") for one in problem.issues)
+    return next((field for kind, _, field in kinds_of if kind in {"wrong", "no"}), "")

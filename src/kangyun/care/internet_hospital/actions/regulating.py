@@ -194,12 +194,12 @@ def _age(one: Consultation, found: Gathered) -> int | None:
 
 
 def _after(one: Consultation, lines: list[Node]) -> float | None:
-    """Seconds from the beginning to the first prescription."""
+    """Seconds from the beginning to the first prescription; whole ones, as prescriptions are dated."""
     began = moment(regulating.talk_start(one))
     written = [when for line in lines if (when := moment(str(line.get("authoredOn", ""))))]
     if not written:
         return None
-    return (min(written) - began).total_seconds() if began else -1.0
+    return (min(written) - began.replace(microsecond=0)).total_seconds() if began else -1.0
 
 
 async def licences(handle: Handle) -> list[Hospital]:

@@ -149,6 +149,17 @@ async def test_what_is_against_the_rules_is_found(scene: Scene, name: str, secon
             assert f"/consult/supervision/sessions/{id_}" in page.text
 
 
+async def test_a_prescription_of_the_second_in_which_the_talk_began_is_not_before_it(scene: Scene) -> None:
+    async with scene.at(await scene.resident("壬")) as resident, scene.at(await scene.doctor("癸")) as doctor, scene.at(BUREAU) as bureau:
+        id_ = await scene.begun(resident, doctor)
+        visit = await scene.platform.read("Encounter", id_)
+        assert visit
+        began = datetime.fromisoformat(visit["statusHistory"][-1]["period"]["end"])
+        await scene.platform.commit([medicine(f"rx{id_[:20]}", visit, "苯磺酸氨氯地平片", began.isoformat(timespec="seconds"), 14)])
+        found = {one["session"]: {each["code"] for each in one["alerts"]} for one in lines(await bureau.page.get(f"{NDJSON}/alerts"))}
+        assert found.get(id_, set()) == {"too-fast"}
+
+
 async def test_what_nobody_comes_back_to_ends_by_itself(scene: Scene) -> None:
     async with scene.at(await scene.resident("庚")) as resident, scene.at(await scene.doctor("辛")) as doctor:
         waiting = (await scene.ask(resident)).json()["id"]

@@ -111,6 +111,8 @@ async def account_by_code(parts: Parts, secret: str, code: str, visitor: Visitor
 async def check(parts: Parts, step: Step, typed: str, visitor: Visitor) -> None:
     """Use up the code of a step. Raises Problem 401 for a wrong one, 410 when it is over or was tried too often."""
     now, code = clock.now(), "".join(typed.split())
+    if not code:
+        raise refuse(422, "required", "access.no-code")
     async with parts.database.connection() as connection:
         row = await connection.fetchrow(sql.try_code, step.code, code_terms().tries, now)
         if row is None:

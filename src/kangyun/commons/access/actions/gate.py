@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -23,6 +24,7 @@ from kangyun.commons.access.actions.houses import Houses
 from kangyun.commons.access.decisions import platforms_own, policy
 from kangyun.commons.access.decisions.relations import named_patients, relating
 from kangyun.commons.access.model import Actor, Event, Page
+from kangyun.commons.access.queries import emergency
 from kangyun.commons.records import HistoryPage, Store, Stored, StoreSession, Write, Written, same_person, search
 
 Name = tuple[str, str]
@@ -324,6 +326,11 @@ class Handle(_Session):
             return False
         async with self.connection() as connection:
             return await consents.withheld(connection, await self._caller.facts(connection), patient_id)
+
+    async def opened_until(self, patient_id: str) -> datetime | None:
+        """Until when the caller's own break-glass opens a resident; None when none does."""
+        async with self.connection() as connection:
+            return await emergency.open_until(connection, self.actor.account or self.actor.name, patient_id)
 
     async def settle(self, outcome: str = "ok", permission: str = "") -> None:
         """Write down what was touched, and wait until that is durable: to be called before the answer leaves."""

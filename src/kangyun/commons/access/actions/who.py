@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kangyun.base import clock
@@ -10,7 +11,7 @@ from kangyun.commons.access.actions.parts import Parts
 from kangyun.commons.access.actions.people import called, follow, person, qualifications
 from kangyun.commons.access.decisions import policy
 from kangyun.commons.access.model import Actor
-from kangyun.commons.access.queries import accounts, guardians
+from kangyun.commons.access.queries import accounts, clients, guardians
 from kangyun.commons.access.queries.accounts import Account
 
 _SECONDS = 60
@@ -82,3 +83,30 @@ async def institution_name(parts: Parts, id_: str | None) -> str:
     """What an institution is called; '' for none."""
     found = await parts.gate.system("access.account").read("Organization", id_) if id_ else None
     return str((found or {}).get("name") or "")
+
+
+async def staff_named(parts: Parts, id_: str) -> tuple[str, str]:
+    """The name of whoever of the staff has an account, and its user name; '' for what is not known. A resident is not named."""
+    account = await accounts.account(parts.database, id_) if id_ else None
+    if account is None or account.kind == "resident":
+        return "", ""
+    found = await parts.gate.system("access.account").read("Practitioner", account.practitioner) if account.practitioner else None
+    return called(found or {}), account.login or ""
+
+
+async def client_named(parts: Parts, id_: str, language: str) -> str:
+    """What a registered program is called; '' for none."""
+    client = await clients.client(parts.database, id_)
+    return client.name(language) if client else ""
+
+
+async def callers_named(parts: Parts, names: Iterable[str], language: str) -> dict[str, str]:
+    """What staff (with their user names) and programs are called, by their names in the trail: user/... and client/..."""
+    found: dict[str, str] = {}
+    for name in set(names):
+        kind, _, id_ = name.partition("/")
+        if kind == "user":
+            found[name] = " · ".join(dict.fromkeys(one for one in await staff_named(parts, id_) if one))
+        elif kind == "client":
+            found[name] = await client_named(parts, id_, language)
+    return found

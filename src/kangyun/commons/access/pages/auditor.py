@@ -20,7 +20,7 @@ from kangyun.base.errors import Problem, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.base.web.display import CHINA
 from kangyun.commons.access.actions import anomalies
-from kangyun.commons.access.actions.who import institution_name
+from kangyun.commons.access.actions.who import callers_named, institution_name
 from kangyun.commons.access.decisions.anomalies import rule_titles
 from kangyun.commons.access.decisions.audit_events import audit_event
 from kangyun.commons.access.decisions.policy import role_titles
@@ -57,6 +57,7 @@ async def show(request: Request) -> Response:
         request, "access/audit.html", asked=asked, found=found, patients=patients, names=await _institutions(request, found),
         roles=role_titles(), actions=actions_known(), action_title=action_title, role_title=role_title, instant=clock.instant,
         purposes=purposes_known(), query=urlencode({name: value for name, value in asked.items() if value}),
+        callers=await callers_named(parts, [one.event.name for one in found], request.state.language),
         older=str(found[-1].place) if len(found) == _AT_ONCE else "", waiting=sum((await reads.open_counts(parts.database)).values()),
     )
 
@@ -83,7 +84,8 @@ async def event(request: Request) -> Response:
     await _note(request, "read", {}, [found])
     return web.render(
         request, "access/audit_event.html", seen=found, event=found.event, patients=list(patients.values()),
-        institution=await institution_name(parts, found.event.institution), action_title=action_title, role_title=role_title,
+        institution=await institution_name(parts, found.event.institution),
+        called=(await callers_named(parts, [found.event.name], request.state.language)).get(found.event.name, ""), action_title=action_title, role_title=role_title,
         instant=clock.instant, purposes=purposes_known(),
     )
 
@@ -148,6 +150,7 @@ async def stands_out(request: Request, *, status: int = 200, wrong: str = "", of
     return web.render(
         request, "access/anomalies.html", status=status, rows=[(one, *reads.said(parts.keys, one)) for one in rows], patients=patients,
         names=institutions, rules=rule_titles(), counts=await reads.open_counts(parts.database), chosen=rule, wrong=wrong, of=of,
+        callers=await callers_named(parts, [name for one in rows for name in (one.name, f"user/{one.reviewer}")], request.state.language),
         role_title=role_title, instant=clock.instant,
     )
 

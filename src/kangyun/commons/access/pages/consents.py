@@ -21,6 +21,7 @@ from kangyun.commons.access.queries import emergency as glasses
 
 _USE = "resident.use"
 _PATH = "/resident/consents"
+_DONE = {"yes": web.message("access.consents.done"), "withdrawn": web.message("access.consents.withdrawn")}
 _LAST = 3
 
 
@@ -45,7 +46,7 @@ async def show(request: Request) -> Response:
     return web.render(
         request, "access/consents.html", holding=[one for one in found if not one.over], past=[one for one in found if one.over],
         seen=seen, names=names, reasons={one.code: one.title for one in emergency.reasons()}, starts=wishes.KINDS, now=clock.now(),
-        instant=clock.instant, done=request.query_params.get("done", "") == "yes",
+        instant=clock.instant, done=_DONE.get(request.query_params.get("done", ""), ""),
     )
 
 
@@ -90,7 +91,7 @@ async def withdraw(request: Request) -> Response:
     handle = _handle(request)
     mine = await deciding.patients_of(parts_of(request), handle, _chosen(request))
     await deciding.withdraw(handle, mine, str(form.get("consent", "")))
-    return to(f"{_PATH}?done=yes")
+    return to(f"{_PATH}?done=withdrawn")
 
 
 def _wrong(draft: _Draft, step: int) -> str:

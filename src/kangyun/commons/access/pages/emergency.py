@@ -12,7 +12,9 @@ from kangyun.base import clock, web
 from kangyun.base.errors import Problem
 from kangyun.commons.access.actions import deciding
 from kangyun.commons.access.actions.emergency import Whom, break_glass, review, said
+from kangyun.commons.access.actions.who import callers_named
 from kangyun.commons.access.decisions.emergency import lasts, many, reasons
+from kangyun.commons.access.decisions.trail_words import role_title
 from kangyun.commons.access.pages.entrance import actor_of, is_form, parts_of, to, told
 from kangyun.commons.access.queries import emergency as glasses
 from kangyun.commons.access.queries.emergency import Emergency
@@ -27,7 +29,7 @@ class _Line:
     """A broken glass as an auditor reads it: who, where, why in words."""
 
     glass: Emergency
-    login: str
+    called: str
     institution: str
     words: str
     remark: str
@@ -78,17 +80,17 @@ async def _list(request: Request, wrong: str = "", status: int = 200) -> Respons
     judged = await glasses.judged(database, _JUDGED if may_judge else ["abuse"])
     return web.render(
         request, "access/emergencies.html", status=status, waiting=await _lines(request, waiting), judged=await _lines(request, judged),
-        reasons={one.code: one.title for one in reasons()}, may_judge=may_judge, wrong=wrong, instant=clock.instant,
+        reasons={one.code: one.title for one in reasons()}, may_judge=may_judge, wrong=wrong, instant=clock.instant, role_title=role_title,
     )
 
 
 async def _lines(request: Request, found: list[Emergency]) -> list[_Line]:
     parts = parts_of(request)
-    logins = await glasses.logins(parts.database, [one.account for one in found])
+    names = await callers_named(parts, [f"user/{one.account}" for one in found], request.state.language)
     system = parts.gate.system("access.emergencies")
     named = dict(await deciding.institutions_named(system, [one.institution for one in found if one.institution]))
     return [
-        _Line(one, logins.get(one.account, one.account), named.get(one.institution or "", ""), *said(parts, one), one.nth >= many())
+        _Line(one, names.get(f"user/{one.account}") or one.account, named.get(one.institution or "", ""), *said(parts, one), one.nth >= many())
         for one in found
     ]
 

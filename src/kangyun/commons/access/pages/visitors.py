@@ -9,14 +9,13 @@ from starlette.routing import BaseRoute
 from kangyun.base import clock, web
 from kangyun.base.errors import Problem
 from kangyun.commons.access.actions import anomalies, deciding
-from kangyun.commons.access.actions.people import called
-from kangyun.commons.access.actions.who import institution_name
+from kangyun.commons.access.actions.who import client_named, institution_name, staff_named
 from kangyun.commons.access.decisions.trail_words import action_title, purposes_known, role_title
 from kangyun.commons.access.decisions.visitors import Visit, visits
 from kangyun.commons.access.model import Event
 from kangyun.commons.access.pages.entrance import actor_of, parts_of, to, told
-from kangyun.commons.access.queries import accounts, clients, trail
 from kangyun.commons.access.queries import anomalies as asked
+from kangyun.commons.access.queries import trail
 from kangyun.commons.access.queries.trail import Place, Wanted
 
 _PATH = "/resident/visitors"
@@ -78,21 +77,9 @@ async def _names(request: Request, shown: list[Visit]) -> dict[str, dict[str, st
     apps = {one.event.name for one in shown if one.who == "app"}
     return {
         "institutions": {id_: await institution_name(parts, id_) for id_ in institutions},
-        "people": {name: await _practitioner(request, event) for name, event in staff.items()} | {
-            name: await _app(request, name.removeprefix("client/"), language) for name in apps},
+        "people": {name: (await staff_named(parts, event.account or ""))[0] for name, event in staff.items()} | {
+            name: await client_named(parts, name.removeprefix("client/"), language) for name in apps},
     }
-
-
-async def _practitioner(request: Request, event: Event) -> str:
-    parts = parts_of(request)
-    account = await accounts.account(parts.database, event.account or "")
-    found = await parts.gate.system("access.visitors").read("Practitioner", account.practitioner) if account and account.practitioner else None
-    return called(found or {})
-
-
-async def _app(request: Request, id_: str, language: str) -> str:
-    client = await clients.client(parts_of(request).database, id_)
-    return "" if client is None else client.name_zh if language == "zh" else client.name_en
 
 
 def _note(request: Request, keys: list[int]) -> None:

@@ -71,3 +71,8 @@ async def origins(database: Database) -> set[str]:
     async with database.connection() as connection:
         rows = await connection.fetch(sql.origins)
     return {found for row in rows if (found := origin_of(row["redirect"])) is not None}
+
+
+async def client_titles(database: Database) -> dict[str, dict[str, str]]:
+    """What the registered programs are called in zh and en, by id; revoked ones too, since what they sent stays."""
+    return {one.id: {"zh": one.name_zh, "en": one.name_en} for one in await clients(database)}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kangyun.base.database import Database, queries
+from kangyun.base import clock
+from kangyun.base.database import Connection, Database, queries
 from kangyun.commons.records import key_of
 
 sql = queries("kangyun.commons.access", "queries/emergency.sql")
@@ -63,10 +64,10 @@ async def of_patients(database: Database, patients: Sequence[str], since: dateti
     return await _rows(database, sql.of_person, [key_of("Patient", one) for one in patients], since)
 
 
-async def logins(database: Database, accounts: Sequence[str]) -> dict[str, str]:
-    """User names by account, where there are any."""
-    async with database.connection() as connection:
-        return {row["id"]: row["login"] for row in await connection.fetch(sql.logins, list(accounts)) if row["login"]}
+async def open_until(connection: Connection, account: str, patient: str) -> datetime | None:
+    """Until when a glass that an account has broken opens a Patient's person; None when none does."""
+    row = await connection.fetchrow(sql.standing, key_of("Patient", patient), account, clock.now())
+    return row["ends"] if row else None
 
 
 async def phone(database: Database, person: str) -> tuple[str, bytes] | None:

@@ -37,6 +37,3 @@ SELECT * FROM emergency WHERE resident = ANY ($1::bigint[]) AND starts > $2 ORDE
 
 -- name: phone
 SELECT id, phone FROM account WHERE person = $1 AND state = 'active' AND phone IS NOT NULL
-
--- name: logins
-SELECT id, login FROM account WHERE id = ANY ($1::text[])

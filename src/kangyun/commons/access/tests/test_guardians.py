@@ -176,6 +176,9 @@ async def test_an_old_woman_ends_what_she_has_allowed_and_it_ends_at_once(platfo
         await clerk.post("/access/guardians", "/access/guardians/decide", number=number, verdict="attest")
         await daughter.post("/account", "/account/switch", kind="ward", to=people[GRANDMA[0]])
         acting = daughter.session or ""
+        home = (await daughter.get("/resident/")).text
+        assert f"You are acting for {GRANDMA[0]}" in home
+        assert "Back to myself" in home
         assert await platform.entries.actor(acting)
         await enter(grandma, simulator, "12900000101")
         assert "somebody may see your record and act for you" in (await grandma.get("/resident/notices")).text, "she is told, whoever brought the papers"

@@ -13,11 +13,16 @@ from typing import Any
 import httpx
 import pytest
 from tests.fhir import patient
+from tests.staffing import account
 
 from kangyun.app.services import Services
 from kangyun.app.web import build
+from kangyun.base import clock
 from kangyun.base.fhir.validation import validate
+from kangyun.commons.access import Post, Write
+from kangyun.commons.access.actions import clients
 from kangyun.commons.access.actions.anomalies import find
+from kangyun.commons.access.decisions.clients import Registration
 from kangyun.commons.access.decisions.visitors import Glass, visits
 from kangyun.commons.access.model import SESSION_COOKIE, Actor, Event
 from kangyun.commons.access.queries.trail import patient_key
@@ -213,3 +218,21 @@ def test_visits_of_a_day_are_told_once_and_a_broken_glass_is_marked() -> None:
     assert not one[0].emergency
     [(_, [own])] = visits([("1", look(account="me", role="resident", name="user/me"))], "me", [])
     assert own.who == "oneself"
+
+
+async def test_an_auditor_reads_who_it_is_beside_the_id(platform: httpx.AsyncClient, services: Services) -> None:
+    handle = services.gate.system("tests")
+    await handle.commit([Write("update", "Practitioner", {"resourceType": "Practitioner", "id": "zhao", "name": [{"text": "赵明"}]}, "zhao")])
+    await handle.commit([Write("update", "Organization", {"resourceType": "Organization", "id": "named", "name": "有名医院"}, "named")])
+    id_ = await account(services, "zhao.ming", Post("clerk", "named", "zhao"))
+    program = await clients.add(services, Actor("local", "operator"), Registration("化验接口", "Laboratory link", "system/*.rs"))
+    for name in (f"user/{id_}", f"client/{program.id}"):
+        services.trail.note(Event(clock.now(), name, "clerk", "read", "named", purpose="care"))
+    await services.trail.settled()
+    auditor = await cookie(services, "audit_admin", purpose="audit")
+    page = (await platform.get(f"/audit?name=user/{id_}", headers=auditor)).text
+    assert "赵明 · zhao.ming" in page
+    assert "有名医院" in page
+    [event] = set(re.findall(r'href="(/audit/events/[0-9-]+)"', page))
+    assert "赵明 · zhao.ming" in (await platform.get(event, headers=auditor)).text
+    assert re.search("化验接口|Laboratory link", (await platform.get(f"/audit?name=client/{program.id}", headers=auditor)).text)

@@ -11,8 +11,9 @@ import structlog
 
 from kangyun.base import clock
 from kangyun.base.database import Database
+from kangyun.commons.access import client_titles
 from kangyun.commons.exchange.actions.intake import key_of
-from kangyun.commons.exchange.decisions import registrations
+from kangyun.commons.exchange.decisions import registrations, senders
 from kangyun.commons.exchange.decisions.registrations import Registration
 from kangyun.commons.exchange.queries.senders import registration_of, sql
 
@@ -27,6 +28,7 @@ class _Seen:
 
     change: tuple[str, int] = ("", -1)
     due: float = 0.0
+    programs: tuple[str, float] = ("", 0.0)
 
 
 _seen = _Seen()
@@ -41,6 +43,14 @@ async def refresh(database: Database) -> None:
         rows = await connection.fetch(sql.registrations)
     registrations.use({row["sender"]: registration_of(row) for row in rows})
     _seen.change = change
+
+
+async def learn_programs(database: Database) -> None:
+    """Know what the programs at the gate are called; asked for at most every few seconds."""
+    now = time.monotonic()
+    if _seen.programs[0] != database.dsn or now >= _seen.programs[1]:
+        senders.call_programs(await client_titles(database))
+        _seen.programs = (database.dsn, now + _FRESH_SECONDS)
 
 
 async def register(database: Database, found: Registration, actor: str) -> None:
@@ -77,4 +87,4 @@ async def keep_fresh(database: Database) -> None:
 
 def forget() -> None:
     """Read everything again next time; for tests."""
-    _seen.change, _seen.due = ("", -1), 0.0
+    _seen.change, _seen.due, _seen.programs = ("", -1), 0.0, ("", 0.0)

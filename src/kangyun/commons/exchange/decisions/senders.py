@@ -19,6 +19,8 @@ _PACKAGE = "kangyun.commons.exchange"
 
 # What pages say of senders; it comes before the files of rules/senders.
 _from_pages: dict[str, Mapping[str, Any]] = {}
+# Programs that are registered at the gate and send as themselves, by the key of a sender.
+_programs: dict[str, Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,7 @@ class Sender:
 
     def called(self, language: str) -> str:
         """The sender's name for people who read `language`."""
-        return self.titles.get(language) or self.name
+        return self.titles.get(language) or _programs.get(self.key, {}).get(language) or self.name
 
     @property
     def urn(self) -> str:
@@ -82,6 +84,12 @@ def use(from_pages: Mapping[str, Mapping[str, Any]]) -> None:
     _from_pages.clear()
     _from_pages.update(from_pages)
     sender_of.cache_clear()
+
+
+def call_programs(titles: Mapping[str, Mapping[str, str]]) -> None:
+    """Let senders that are programs be called by what they are registered as, by id of the client."""
+    _programs.clear()
+    _programs.update({f"fhir:client/{id_}": said for id_, said in titles.items()})
 
 
 def _joined(file: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any]:

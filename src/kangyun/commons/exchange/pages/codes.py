@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from kangyun.base import clock, web
 from kangyun.base.errors import refuse
-from kangyun.commons.exchange.actions import coding
+from kangyun.commons.exchange.actions import coding, registering
 from kangyun.commons.exchange.decisions import suggesting
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.decisions.terms import Term, term_of
@@ -60,6 +60,7 @@ class Row:
 async def listed(request: Request) -> Response:
     """Show the codes of one state, narrowed by sender, role and words."""
     by, offset = _filter(request), _offset(request)
+    await registering.learn_programs(request.app.state.services.database)
     async with request.app.state.services.database.connection() as connection:
         found = await codes.listed(connection, by, offset)
         counts = await codes.states(connection)

@@ -13,8 +13,9 @@ from kangyun.base import clock, errors, web
 from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.web import charts
 from kangyun.base.web.texts import knows
+from kangyun.commons.access import callers_named
 from kangyun.commons.exchange import queries
-from kangyun.commons.exchange.actions import sealing
+from kangyun.commons.exchange.actions import registering, sealing
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.actions.quarantine import replay
 from kangyun.commons.exchange.decisions.editing import text_of
@@ -71,6 +72,7 @@ async def messages(request: Request) -> Response:
 async def _live(request: Request) -> dict[str, Any]:
     state, sender = request.query_params.get("state"), request.query_params.get("sender") or None
     state = state if state in STATES else None
+    await registering.learn_programs(request.app.state.services.database)
     before = request.query_params.get("before", "")
     async with request.app.state.services.database.connection() as connection:
         found = await queries.latest(
@@ -146,10 +148,12 @@ def _card(volume: queries.Volume, language: str) -> SenderCard:
 async def message(request: Request, problem: Problem | None = None) -> Response:
     """Show one message: where it came from, what became of it, what people did, its text with the fault marked."""
     found = await found_in(request)
+    await registering.learn_programs(request.app.state.services.database)
     handle, services = request.state.handle, request.app.state.services
     names = await names_of(request, [found.patient] if found.patient else [])
     async with services.database.connection() as connection:
         done = await notes(connection, found.sender_key, found.id)
+    people = await callers_named(services, [one.actor for one in done], request.state.language)
     body = opened(request, found)
     held = found.state in {"quarantined", "received"} and body is not None
     may_edit = held and found.state == "quarantined" and handle.may("exchange.edit") and handle.may("exchange.raw")
@@ -162,7 +166,7 @@ async def message(request: Request, problem: Problem | None = None) -> Response:
         kept=found,
         occurred=clock.instant(found.occurred) if found.occurred else "",
         raw=show_form(found.form, body, found.reason, masked=not handle.may("exchange.raw")) if body is not None else None,
-        notes=[{"when": clock.instant(one.moment), "actor": one.actor, "act": one.act, "said": one.said} for one in done],
+        notes=[{"when": clock.instant(one.moment), "actor": people.get(one.actor) or one.actor, "act": one.act, "said": one.said} for one in done],
         stopped=found.next_try is not None and found.next_try.year == _NEVER,
         may_replay=held and handle.may("exchange.replay"),
         may_edit=may_edit and text_of(body or b"", found.form) is not None,

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from kangyun.base import clock, web
 from kangyun.base.web.display import CHINA
 from kangyun.base.web.texts import translate
+from kangyun.commons.exchange.actions import registering
 from kangyun.commons.exchange.decisions import quality
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.pages.senders import address_of, counts_of
@@ -59,6 +60,7 @@ def _written(month: tuple[int, int]) -> str:
 
 
 async def _rows(request: Request, month: tuple[int, int]) -> list[Row]:
+    await registering.learn_programs(request.app.state.services.database)
     async with request.app.state.services.database.connection() as connection:
         totals = await senders.totals(connection, *_bounds(month))
     rows = [_row(total, request.state.language) for total in totals]

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from kangyun.base import clock, errors, web
-from kangyun.commons.exchange.actions import quarantine
+from kangyun.commons.exchange.actions import quarantine, registering
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.decisions.senders import sender_of
 from kangyun.commons.exchange.model import Reason
@@ -65,6 +65,7 @@ async def _context(request: Request) -> dict[str, Any]:
     what = asked.get("what") if asked.get("what") in _KINDS else "quarantined"
     sender, reason, form = (asked.get(name) or None for name in ("sender", "reason", "form"))
     before = asked.get("before", "")
+    await registering.learn_programs(request.app.state.services.database)
     wanted = queries.Wanted(str(what), key_of(sender) if sender else None, reason, form)
     async with request.app.state.services.database.connection() as connection:
         found = await queries.held(connection, wanted, int(before) if before.isdecimal() and len(before) < 19 else None)

@@ -64,6 +64,7 @@ async def listed(request: Request) -> Response:
     block = "live" if request.query_params.get("part") == "live" else None
     now, language = clock.now(), request.state.language
     await registering.refresh(request.app.state.services.database)
+    await registering.learn_programs(request.app.state.services.database)
     async with request.app.state.services.database.connection() as connection:
         totals = {one.sender: one for one in await senders.totals(connection, now - timedelta(days=_DAYS), _soon(now))}
         today = {one.sender: one.received for one in await senders.totals(connection, _midnight(now), _soon(now))}
@@ -136,6 +137,7 @@ async def _shown(request: Request, sender: str, new_key: str = "") -> Response:
     now, key, language = clock.now(), key_of(sender), request.state.language
     start = _midnight(now) - timedelta(days=_DAYS - 1)
     await registering.refresh(request.app.state.services.database)
+    await registering.learn_programs(request.app.state.services.database)
     async with request.app.state.services.database.connection() as connection:
         totals = await senders.totals(connection, start, _soon(now), key)
         hours = await senders.hours(connection, key, start, _soon(now))

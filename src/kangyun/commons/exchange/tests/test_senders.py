@@ -11,6 +11,9 @@ import pytest
 
 from kangyun.app.services import Services
 from kangyun.base import clock
+from kangyun.commons.access import Actor
+from kangyun.commons.access.actions import clients
+from kangyun.commons.access.decisions import clients as programs
 from kangyun.commons.exchange.actions import ORIGIN, Intake, counting, joining, registering
 from kangyun.commons.exchange.actions.intake import key_of
 from kangyun.commons.exchange.decisions import registrations
@@ -206,3 +209,11 @@ def test_facts_tell_what_is_there_and_nothing_of_it():
         "unit": False, "range": False, "time": False, "agrees": False,
     }
     assert (found.codes, found.coded, found.entries) == (2, 1, 3)
+
+
+async def test_a_program_that_sends_is_called_by_its_registered_name(services: Services) -> None:
+    program = await clients.add(services, Actor("local", "operator"), programs.Registration("化验接口", "Laboratory link", "system/*.cruds"))
+    registering.forget()
+    await registering.learn_programs(services.database)
+    assert [sender_of(f"fhir:client/{program.id}").called(language) for language in ("zh", "en")] == ["化验接口", "Laboratory link"]
+    assert sender_of("fhir:client/nobody").called("zh") == "fhir:client/nobody"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -40,6 +41,7 @@ class Twin:
         self.actor = Actor("user/1", "hospital_doctor")
         self.withholding = {("Patient", "2")}
         self.unseen: set[str] = set()
+        self.opened: dict[str, datetime] = {}
 
     async def read(self, type_: str, id_: str) -> Node | None:
         return self.resources.get((type_, id_))
@@ -56,6 +58,9 @@ class Twin:
 
     async def withheld(self, patient_id: str) -> bool:
         return ("Patient", patient_id) in self.withholding
+
+    async def opened_until(self, patient_id: str) -> datetime | None:
+        return self.opened.get(patient_id)
 
     async def search(self, type_: str, query: str | Sequence[tuple[str, str]] = "") -> Found:
         pairs = parse_qsl(query) if isinstance(query, str) else list(query)

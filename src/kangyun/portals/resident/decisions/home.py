@@ -57,12 +57,15 @@ def coming(appointments: Iterable[Node], now: datetime) -> list[Coming]:
     """The next bookings, soonest first."""
     found = [(at, one) for one in appointments if one.get("status") in _BOOKED and (at := moment(str(one.get("start", "")))) and at >= now]
     found.sort(key=lambda pair: pair[0])
-    return [Coming(str(one["start"]), _first_text(one, "serviceType", "specialty", "appointmentType"), _with(one)) for _, one in found[:_MOST]]
+    named = [(one, _first_text(one, "serviceType", "specialty", "appointmentType")) for _, one in found[:_MOST]]
+    return [Coming(str(one["start"]), what, _with(one, what)) for one, what in named]
 
 
-def _with(appointment: Node) -> str:
+def _with(appointment: Node, what: str) -> str:
+    """Who and where, without what is said already."""
     actors = [one.get("actor", {}) for one in appointment.get("participant", ())]
-    return " · ".join(str(one["display"]) for one in actors if one.get("display") and not str(one.get("reference", "")).startswith("Patient/"))
+    shown = (str(one["display"]) for one in actors if one.get("display") and not str(one.get("reference", "")).startswith("Patient/"))
+    return " · ".join(dict.fromkeys(one for one in shown if one != what))
 
 
 def talks(encounters: Iterable[Node]) -> list[Talk]:

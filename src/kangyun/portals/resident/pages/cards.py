@@ -111,7 +111,9 @@ async def issue(request: Request) -> Response:
     cards, me = cards_of(request), await must(request)
     who = await holder(request, cards, me)
     try:
-        await cards.issue(who.id)
+        # Residents write no Patient; the card's own is the platform's work, for whom `holder` has judged.
+        own = request.state.handle.acting(USE, "population.card-issue", writes="Patient")
+        await Cards(own, request.app.state.services.keys).issue(who.id)
     except Problem as problem:
         told = texts(request, problem)
         return web.render(

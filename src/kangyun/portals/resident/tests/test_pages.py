@@ -13,8 +13,8 @@ from kangyun.app.services import Services
 from kangyun.app.web import build
 from kangyun.base import clock, web
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Write
-from kangyun.commons.population import ID_NUMBER_SYSTEM, Cards, register
+from kangyun.commons.access import SESSION_COOKIE, Actor, Write
+from kangyun.commons.population import ID_NUMBER_SYSTEM, Cards, person_of, register
 from kangyun.portals.resident.decisions.life import Entry, entries
 
 HTML = {"accept": "text/html", "accept-language": "zh"}
@@ -172,3 +172,19 @@ async def test_a_summary_is_shared_by_a_link_and_taken_back(phone: httpx.AsyncCl
     refused = await phone.post("/resident/share", data={**wish, "passcode": "1"}, headers=HTML)
     assert refused.status_code == 422
     assert "至少 4 位" in refused.text
+
+
+async def logged_in(services: Services, api: httpx.AsyncClient, actor: Actor) -> None:
+    """Let the browser be a resident's own, as after a login."""
+    api.cookies.clear()
+    api.cookies.set(SESSION_COOKIE, await services.entries.issue(actor, kind="session", lasts=600))
+
+
+async def test_a_resident_who_is_logged_in_applies_for_the_card(services: Services, api: httpx.AsyncClient, cards: Cards) -> None:
+    told = {"resourceType": "Patient", "name": [{"text": "李梅"}], "identifier": [{"system": ID_NUMBER_SYSTEM, "value": "990101198506120462"}]}
+    person = await person_of(cards.handle, await register(cards.handle, told, "his"))
+    assert person is not None
+    await logged_in(services, api, Actor("user/mei", "resident", person=str(person["id"]), account="mei"))
+    assert (await post(api, "/resident/card/issue")).status_code == 303
+    assert 'class="qr"' in (await api.get("/resident/card", headers=HTML)).text
+    api.cookies.clear()

@@ -72,7 +72,7 @@ def day(text: str, field: str = "day") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise refuse(422, "value", "appointments.wrong-day", field) from error
+        raise refuse(422, "value", "appointments.wrong-day" if text else "appointments.no-day", field) from error
 
 
 def clock_time(text: str) -> time:
@@ -80,7 +80,7 @@ def clock_time(text: str) -> time:
     try:
         return time.fromisoformat(text).replace(tzinfo=None)
     except ValueError as error:
-        raise refuse(422, "value", "appointments.wrong-time", "begins") from error
+        raise refuse(422, "value", "appointments.wrong-time" if text else "appointments.no-time", "begins") from error
 
 
 def chosen(request: Request) -> str:

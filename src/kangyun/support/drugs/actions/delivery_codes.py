@@ -39,7 +39,9 @@ async def new_code(handle: Handle, number: str) -> Held:
 
 
 async def check_code(own: Handle, number: str, code: str, judge: Judge) -> None:
-    """Raise Problem: 403 for a wrong code, 409 after too many. Wrong ones are counted though the rest is refused."""
+    """Raise Problem: 422 without a code, 403 for a wrong one, 409 after too many. Wrong ones are counted though the rest is refused."""
+    if not code.strip():
+        raise refuse(422, "required", "drugs.no-code", "Parameters.parameter")
     problem: list[Problem] = []
 
     async def beside(session: Transaction) -> Sequence[Write]:

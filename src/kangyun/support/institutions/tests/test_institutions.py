@@ -67,7 +67,7 @@ async def test_an_institution_is_added_once_with_its_place(services: Services) -
 
 
 @pytest.mark.parametrize(("wish", "key"), [
-    (Institution("某医院", "hospital"), "institutions.wrong-code"),
+    (Institution("某医院", "hospital"), "institutions.no-code"),
     (Institution("某医院", "hospital", "91350100M000100Y44"), "institutions.wrong-code"),
     (Institution("", "village_clinic"), "institutions.wrong-name"),
     (Institution("某医院", "castle"), "institutions.wrong-kind"),
