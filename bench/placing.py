@@ -96,14 +96,15 @@ class Spent:
 
 
 async def server_seconds(services: Services) -> float:
-    """Processor seconds of all processes of the database."""
+    """Processor seconds of all processes of the database, ended ones too."""
     async with services.database.connection() as connection:
         return _seconds(_stat(await connection.fetchval("SELECT pg_backend_pid()"))[1])
 
 
 def _seconds(parent: str) -> float:
     found = (_stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
-    return sum(int(one[11]) + int(one[12]) for one in found if one and one[1] == parent) / _TICK
+    ended = sum(map(int, _stat(int(parent))[13:15]))
+    return (ended + sum(int(one[11]) + int(one[12]) for one in found if one and one[1] == parent)) / _TICK
 
 
 def _stat(process: int) -> list[str]:

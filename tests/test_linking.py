@@ -14,16 +14,23 @@ pytest.importorskip("splink", reason="splink is not installed")
 
 from bench import linking_people
 from bench.linking import quality
+from bench.linking_store import city as city_of_patients
+from bench.linking_store import fill
 
 from kangyun.app import linking
-from kangyun.app.services import Services
-from kangyun.commons.access import Handle, Write
+from kangyun.app.services import Services, open_services
+from kangyun.base.database import Database
+from kangyun.base.settings import Settings
+from kangyun.commons.access import Handle, Write, key_of
 from kangyun.commons.population import beside, persons_of, prepare
-from kangyun.commons.population.actions import batch_learn, batch_store, reject
+from kangyun.commons.population.actions import batch_learn, batch_store, newcomers, reject
 from kangyun.commons.population.actions.batch import Batch, Decisions, Record, link
 from kangyun.commons.population.decisions import matching, placing
 from kangyun.commons.population.decisions.matching.dialects import reached
 from kangyun.commons.population.queries import placed
+from kangyun.commons.records.actions.importing import create_resources
+
+KANGYUN = Path(sys.executable).with_name("kangyun")
 
 pytestmark = [
     # Splink and its parts warn of what only their authors can change.
@@ -209,6 +216,81 @@ async def test_the_command_places_whom_nobody_has_placed_yet(services: Services,
     told = capsys.readouterr().out
     assert " 0 of them not yet placed" in told
     assert "\n0 joins" in told
+
+
+async def test_records_placed_in_several_processes_come_out_the_same(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handle = services.gate.system("test")
+    desk = linking_people.Desk(random.Random(9), 0.0, missing_id=0.0)
+    everybody = linking_people.City(9).people(30)
+    twice = [{**desk.write(one), "id": f"{source}{one.number}"} for one in everybody for source in ("b", "c")]
+    await handle.write([Write("update", "Patient", one, id=one["id"]) for one in twice])
+    monkeypatch.setattr(linking, "_WORTH", 0)
+    monkeypatch.setattr(linking, "_TOGETHER", 10)
+    await linking.link_all(services, tmp_path, "500MB", processes=2)
+    assert "60 of 60 new records placed" in capsys.readouterr().out
+    assert await one_each(handle, [[f"b{one.number}", f"c{one.number}"] for one in everybody]) == [True] * 30
+    persons = await persons_of(handle, [one["id"] for one in twice])
+    assert {one["meta"]["versionId"] for one in persons.values()} == {"1"}
+    # Who placed whom stands in the audit trail, though another process did it.
+    async with services.database.connection() as connection:
+        told = await connection.fetch("SELECT residents FROM audit_event WHERE name = 'population.link' AND action LIKE '%create%'")
+    assert {key_of("Patient", one["id"]) for one in twice} <= {resident for row in told for resident in row["residents"]}
+
+
+async def test_a_newcomer_that_changed_or_was_deleted_while_all_were_compared_is_left_to_the_reaction(services: Services) -> None:
+    handle = services.gate.system("test")
+    desk = linking_people.Desk(random.Random(10), 0.0, missing_id=0.0)
+    patients = [{**desk.write(one), "id": f"d{one.number}"} for one in linking_people.City(10).people(4)]
+    await handle.write([Write("update", "Patient", one, id=one["id"]) for one in patients])
+    found = [one async for page in newcomers.unplaced(handle) for one in newcomers.told(page)]
+    assert {one.patient for one in found} == {one["id"] for one in patients}
+    changed, deleted = patients[0]["id"], patients[1]["id"]
+    await handle.write([Write("update", "Patient", {**patients[0], "gender": "unknown"}, id=changed), Write("delete", "Patient", id=deleted)])
+    await batch_store.settle(handle, [[one] for one in found], create_resources)
+    assert set(await persons_of(handle, [one["id"] for one in patients])) == {one["id"] for one in patients[2:]}
+
+
+def linking_command(data: Path, **options: bool) -> subprocess.Popen[str]:
+    command = [str(KANGYUN), "link", "--data", str(data), "--processes", "2", "--memory", "500MB"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_a_link_that_is_killed_while_it_places_goes_on_and_nobody_is_there_twice(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    settings = Settings(data=data)
+    data.mkdir()
+    opened = await open_services(settings)
+    stored = await fill(opened, city_of_patients(3600, 6000))
+    await opened.close()
+    first = linking_command(data)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if "records placed" in line:
+            break
+    first.kill()  # It alone: its processes have to find out by themselves.
+    first.stdout.read()  # Ends when the last of them has let go of it.
+    first.stdout.close()
+    first.wait()
+    second = linking_command(data)
+    told, _ = second.communicate(timeout=200)
+    assert second.returncode == 0, told
+    assert f"{stored} of them not yet placed" not in told
+    database = await Database.open(settings)
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT patient, person FROM identity")
+        persons = await connection.fetch("SELECT id, version, body FROM resource WHERE id = ANY($1)", [row["person"] for row in rows])
+        every = await connection.fetchval("SELECT count(*) FROM resource")
+    await database.close()
+    await database.stop_server()
+    groups = {row["person"] for row in rows}
+    assert len(rows) == stored
+    assert {row["id"] for row in persons} == groups
+    assert every == stored + len(groups)
+    assert sum(row["body"].count('"Patient/') for row in persons) == stored
 
 
 def test_the_web_process_loads_nothing_of_the_batch() -> None:

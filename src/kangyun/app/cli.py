@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     linking.add_argument("--dry-run", type=Path, metavar="RULES", help="only report what a rule file would change")
     linking.add_argument("--learn", type=Path, metavar="FILE", help="learn weights from the records into a proposed rule file")
     linking.add_argument("--memory", default="5GB", help="most memory of the comparison (default 5GB)")
+    linking.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     keys = _command(commands, "keys", _keys, "list keys, rotate one, seal anew, or bring in the card's keys of a region")
     keys.add_argument("act", choices=("list", "rotate", "reseal", "retire", "bring"),
                       help="reseal seals old data with the newest key, retire then removes the old ones, bring reads 32 hexadecimal digits from standard input")
@@ -160,7 +161,7 @@ def _restore(settings: Settings, asked: argparse.Namespace) -> int:
 def _link(settings: Settings, asked: argparse.Namespace) -> int:
     from kangyun.app.linking import run_link  # noqa: PLC0415
 
-    return run_link(settings, asked.dry_run, asked.learn, asked.memory)
+    return run_link(settings, asked.dry_run, asked.learn, asked.memory, asked.processes)
 
 
 def _keys(settings: Settings, asked: argparse.Namespace) -> int:

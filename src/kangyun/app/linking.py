@@ -7,73 +7,87 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from kangyun.app.services import Services, open_services
+from kangyun.app.workers import Workers
 from kangyun.base import rules
 from kangyun.base.settings import Settings
-from kangyun.commons.access import Handle
+from kangyun.commons.access import Handle, Stored
 from kangyun.commons.population.actions import batch_learn, batch_store, newcomers
 from kangyun.commons.population.actions.batch import Batch, Change, Decisions, Linkage
 from kangyun.commons.population.decisions.matching import Weights, weights, weights_of
+from kangyun.commons.population.model import Newcomer
+from kangyun.commons.records.actions.importing import create_resources
 
+_ACTOR = "population.link"
 _PAGE = 50
+# Newcomers that are placed in one transaction: it holds a few locks for each, and PostgreSQL has six thousand.
+_TOGETHER = 250
+_ASKED = 500
+# So many newcomers are worth the start of a process.
+_WORTH = 5_000
+_MOST_PROCESSES = 4
 _SAMPLES = 20
 
 
-def run_link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str) -> int:
+def run_link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str, processes: int) -> int:
     """Link everybody, or only report what a rule file would change, or learn a rule file."""
     if proposed is not None:
         with proposed.open("rb"):
             pass  # Whoever mistypes a name should not wait for the database first; raises OSError.
-    return asyncio.run(_link(settings, proposed, learn, memory))
+    return asyncio.run(_link(settings, proposed, learn, memory, processes))
 
 
-async def _link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str) -> int:
+async def _link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str, processes: int) -> int:
     services = await open_services(settings)
     folder = settings.data / "linking"
     folder.mkdir(exist_ok=True)
     try:
         if learn is not None:
-            return await _learn(services, folder, learn, memory)
+            return await _learn(services, folder, learn, memory, processes)
         if proposed is not None:
-            return await dry_run(services, folder, weights_of(rules.read(proposed)), memory)
-        await link_all(services, folder, memory)
+            return await dry_run(services, folder, weights_of(rules.read(proposed)), memory, processes)
+        await link_all(services, folder, memory, processes)
         return 0
     finally:
         await services.close()
         await services.database.stop_server()
 
 
-async def _everybody(services: Services, folder: Path, by: Weights, memory: str) -> tuple[Batch, Decisions]:
+async def _everybody(services: Services, workers: Workers, folder: Path, by: Weights, memory: str) -> tuple[Batch, Decisions]:
     batch = Batch(by, memory, folder=folder)
-    number = 0
+    number = new = 0
     async with services.database.connection() as connection:
         async for page in batch_store.everybody(connection):
             batch.admit(page)
             number += len(page)
         decisions = await batch_store.decisions(connection)
-    new = 0
-    async for page in newcomers.newcomers(services.gate.system("population.link")):
-        batch.admit(page)
-        new += len(page)
+    async for told in workers.each(_tell, newcomers.unplaced(services.gate.system(_ACTOR))):
+        batch.receive(told)
+        new += len(told)
     print(f"{number + new} Patients read, {new} of them not yet placed", flush=True)
     return batch, decisions
 
 
-async def link_all(services: Services, folder: Path, memory: str) -> None:
+async def _tell(_services: Services, patients: list[Stored]) -> list[Newcomer]:
+    return newcomers.told(patients)
+
+
+async def link_all(services: Services, folder: Path, memory: str, processes: int = 1) -> None:
     """Compare everybody, or take up the plan of a run that was killed, and carry it out."""
     started = time.monotonic()
     plan = Plan(folder / "plan.json")
-    handle = services.gate.system("population.link")
+    handle = services.gate.system(_ACTOR)
     if not plan.load():
-        batch, decisions = await _everybody(services, folder, weights(), memory)
-        standing = Decisions([*decisions.together, *batch.standing()], decisions.apart)
-        linkage = await asyncio.to_thread(batch.link, standing)
-        print(f"{linkage.pairs} pairs compared in {time.monotonic() - started:.1f} s", flush=True)
-        await _settle(handle, batch.newcomers(linkage))
+        async with await _workers(services, processes) as workers:
+            batch, decisions = await _everybody(services, workers, folder, weights(), memory)
+            standing = Decisions([*decisions.together, *batch.standing()], decisions.apart)
+            linkage = await asyncio.to_thread(batch.link, standing)
+            print(f"{linkage.pairs} pairs compared in {time.monotonic() - started:.1f} s", flush=True)
+            await _settle(workers, batch, linkage)
         await _ask(handle, batch, linkage)
         plan.save(batch.change(linkage).unions)
     else:
@@ -83,23 +97,37 @@ async def link_all(services: Services, folder: Path, memory: str) -> None:
     plan.finish()
 
 
-async def _settle(handle: Handle, groups: Sequence[Sequence[str]]) -> None:
+async def _workers(services: Services, processes: int) -> Workers:
+    many = await newcomers.are_unplaced(services.gate.system(_ACTOR), _WORTH)
+    return Workers(services, min(processes, _MOST_PROCESSES) if many else 1)
+
+
+async def _settle(workers: Workers, batch: Batch, linkage: Linkage) -> None:
     """Whoever has no Person gets one. A run that is killed here begins anew: those who have theirs are placed by then."""
-    done = 0
-    for page in _pages(groups):
-        await batch_store.settle(handle, page)
-        done += len(page)
-        _progress(done, len(groups), "new Persons")
+    done, total = 0, batch.number_new()
+
+    async def pages() -> AsyncIterator[list[list[Newcomer]]]:
+        for page in batch.newcomers(linkage, _TOGETHER):
+            yield page
+
+    async for placed in workers.each(_place, pages()):
+        done += placed
+        _progress(done, total, "new records placed")
+
+
+async def _place(services: Services, groups: list[list[Newcomer]]) -> int:
+    await batch_store.settle(services.gate.system(_ACTOR), groups, create_resources)
+    return sum(map(len, groups))
 
 
 async def _ask(handle: Handle, batch: Batch, linkage: Linkage) -> None:
-    for page in _pages(linkage.doubts):
-        await batch_store.ask(handle, [batch.evidence(doubt) for doubt in page])
+    for page in _pages(linkage.doubts, _ASKED):
+        await batch_store.ask(handle, batch.evidence(page))
     print(f"{len(linkage.doubts)} pairs for the review queue", flush=True)
 
 
 async def _unite(handle: Handle, plan: Plan) -> None:
-    for page in _pages(plan.unions[plan.done :]):
+    for page in _pages(plan.unions[plan.done :], _PAGE):
         await batch_store.unite(handle, page)
         plan.advance(len(page))
         _progress(plan.done, len(plan.unions), "joined")
@@ -110,9 +138,9 @@ def _progress(done: int, total: int, what: str) -> None:
     print(f"{done / total:6.1%}  {done} of {total} {what}", end=end, flush=True)
 
 
-def _pages(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _PAGE):
-        yield items[start : start + _PAGE]
+def _pages(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 class Plan:
@@ -163,9 +191,10 @@ def _fingerprint() -> str:
     return hashlib.sha256(rules.load("kangyun.commons.population", "matching.yaml").file.read_bytes()).hexdigest()
 
 
-async def dry_run(services: Services, folder: Path, by: Weights, memory: str) -> int:
+async def dry_run(services: Services, folder: Path, by: Weights, memory: str, processes: int = 1) -> int:
     """Print what other rules would change; writes nothing."""
-    batch, decisions = await _everybody(services, folder, by, memory)
+    async with await _workers(services, processes) as workers:
+        batch, decisions = await _everybody(services, workers, folder, by, memory)
     linkage = await asyncio.to_thread(batch.link, decisions)
     print(json.dumps(report(batch.change(linkage), linkage), indent=1))
     return 0
@@ -184,8 +213,9 @@ def report(change: Change, linkage: Linkage) -> dict[str, Any]:
     }
 
 
-async def _learn(services: Services, folder: Path, file: Path, memory: str) -> int:
-    batch, _ = await _everybody(services, folder, weights(), memory)
+async def _learn(services: Services, folder: Path, file: Path, memory: str, processes: int) -> int:
+    async with await _workers(services, processes) as workers:
+        batch, _ = await _everybody(services, workers, folder, weights(), memory)
     source = rules.load("kangyun.commons.population", "matching.yaml").file
     text = await asyncio.to_thread(batch_learn.proposal, batch, source)
     await asyncio.to_thread(file.write_text, text, "utf-8")

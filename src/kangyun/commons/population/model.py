@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # Resident identity number (公民身份号码, GB 11643) in the national directory of object identifiers.
 ID_NUMBER_SYSTEM = "urn:oid:2.16.156.10011.1.3"
@@ -81,6 +81,29 @@ class Traits:
     numbers: frozenset[int]
     ids: tuple[str, ...]
     features: Any
+
+
+class Newcomer(NamedTuple):
+    """What is known of a Patient whom nobody has placed; `person` is the one that it would get by itself.
+
+    `ids` are its valid ID numbers with spaces between them; for `locks` those wait for each other who bring many at once.
+    """
+
+    resident: int
+    patient: str
+    person: str
+    version: int
+    source: str
+    ids: str
+    numbers: list[int]
+    locks: list[int]
+    features: str
+    keys: list[int]
+
+    @property
+    def assurance(self) -> int:
+        """How sure its link is."""
+        return BY_NUMBER if self.ids else ALIKE
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,10 +162,18 @@ class _Session:
 
     async def search(self, type_: str, query: str | Sequence[tuple[str, str]] = "") -> Page:
         """Search with a query string or pairs; unknown parameters are refused (Problem 400)."""
-        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else list(query)
-        found = await self.find(search.parse(type_, pairs, strict=True, now=clock.now()))
+        found = await self._found(type_, query)
         following = urlencode(found.next) if found.next else None
         return Page([r.resource for r in found.rows], [r.resource for r in found.included], found.total, following)
+
+    async def search_unread(self, type_: str, query: str | Sequence[tuple[str, str]] = "") -> tuple[list[Stored], str | None]:
+        """As `search`, for whoever lets another process open what is found: rows, and the query string of the following page."""
+        found = await self._found(type_, query)
+        return found.rows, urlencode(found.next) if found.next else None
+
+    async def _found(self, type_: str, query: str | Sequence[tuple[str, str]]) -> search.Result:
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else list(query)
+        return await self.find(search.parse(type_, pairs, strict=True, now=clock.now()))
 
     async def history(self, type_: str, id_: str) -> list[dict[str, Any]]:
         """All versions that are not deletions, newest first, at most 1000."""
@@ -222,6 +230,10 @@ class Transaction(_Session):
             await self._check_after(written)
         caller.wrote(written)
         return written
+
+    def wrote(self, written: Sequence[Written]) -> None:
+        """Remember for the trail what was written in this transaction past it, by the store's way for very many."""
+        self._caller.wrote(written)
 
     async def _check_before(self, writes: Sequence[Write]) -> None:
         """What is changed must be seen as it was; that also keeps an id from being tried out. The platform's own is its alone."""

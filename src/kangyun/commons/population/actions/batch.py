@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from math import log2
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from kangyun.commons.population.decisions.matching.clusters import Clusters, Pai
 from kangyun.commons.population.decisions.matching.dialects import LISTS, barred, reached, settings
 from kangyun.commons.population.decisions.matching.names import surname_and_given
 from kangyun.commons.population.decisions.matching.scoring import rarity
+from kangyun.commons.population.model import Newcomer
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 sql = queries("kangyun.commons.population", "actions/batch.sql")
 
 _COLUMNS = Features.__struct_fields__
+_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A record with the Patient that it is of and the Person under which that stands now.
-
-    Whom nobody has placed yet (after `kangyun import`) has the Person that it would get by itself.
-    """
+    """A record with the Patient that it is of and the Person under which that stands now."""
 
     record: Record
     patient: str
     person: str
-    placed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Batch:
             self.connection.execute(f"SET temp_directory = '{self.folder}'")
         self.connection.execute(sql.incoming)
         self.connection.execute(sql.who)
+        self.connection.execute(sql.newcomer)
 
     def add(self, records: Iterable[Record]) -> None:
         """Take records in; call it for each page."""
@@ -122,19 +123,25 @@ class Batch:
         self.connection.unregister("page")
 
     def admit(self, members: Sequence[Standing]) -> None:
-        """Take in a page of everybody; the table `who` then tells persons."""
+        """Take in a page of those who are placed; the table `who` then tells persons."""
+        rows = [(one.record.number, one.patient, one.person, one.record.features, one.record.keys) for one in members]
+        self._take(["unique_id", "patient", "person", "features", "keys"], rows, placed=True)
+
+    def receive(self, newcomers: Sequence[Newcomer]) -> None:
+        """Take in a page of those whom nobody has placed yet (after `kangyun import`)."""
+        self._take(["unique_id", *Newcomer._fields[1:]], newcomers, placed=False)
+
+    def _take(self, names: Sequence[str], rows: Sequence[Sequence[Any]], *, placed: bool) -> None:
         import pyarrow as pa  # noqa: PLC0415
 
-        self.connection.register("page", pa.table({
-            "unique_id": pa.array([one.record.number for one in members], pa.int64()),
-            "patient": pa.array([one.patient for one in members], pa.string()),
-            "person": pa.array([one.person for one in members], pa.string()),
-            "placed": pa.array([one.placed for one in members], pa.bool_()),
-            "features": pa.array([one.record.features for one in members], pa.string()),
-            "keys": pa.array([one.record.keys for one in members], pa.list_(pa.int64())),
-        }))
+        several = pa.list_(pa.int64())
+        types = {"unique_id": pa.int64(), "version": pa.int32(), "numbers": several, "locks": several, "keys": several}
+        columns = [pa.array(column, types.get(name, pa.string())) for name, column in zip(names, zip(*rows, strict=True), strict=True)]
+        self.connection.register("page", pa.table([*columns, pa.array([placed] * len(rows))], [*names, "placed"]))
         self._run(sql.admit)
         self._run(sql.take)
+        if not placed:
+            self._run(sql.receive)
         self.connection.unregister("page")
 
     def link(self, decisions: Decisions | None = None) -> Linkage:
@@ -242,23 +249,31 @@ class Batch:
         """Pairs of records that stand under one Person now, a chain for each."""
         return [(group[0], other) for (group,) in self._run(sql.standing) for other in group[1:]]
 
-    def newcomers(self, linkage: Linkage) -> list[list[str]]:
-        """Patients whom nobody has placed yet, together where nobody but them is in a group.
+    def number_new(self) -> int:
+        """How many Patients nobody has placed yet."""
+        return self._run("SELECT count(*) FROM newcomer")[0][0]
+
+    def newcomers(self, linkage: Linkage, size: int) -> Iterator[list[list[Newcomer]]]:
+        """Patients whom nobody has placed yet, together where nobody but them is in a group; about `size` of them at a time.
 
         Who is like somebody that has a Person comes alone, and is joined to it afterwards as any other.
         """
-        rows: list[tuple[int, str]] = self._run(sql.newcomers)
-        known = {linkage.clusters.of(record) for (record,) in self._run(sql.placed)} if rows else set[int]()
-        groups: dict[int, list[str]] = {}
-        for record, patient in rows:
+        import pyarrow as pa  # noqa: PLC0415
+
+        new = [record for (record,) in self._run(sql.newcomers)]
+        known = {linkage.clusters.of(record) for (record,) in self._run(sql.placed)} if new else set[int]()
+        groups: dict[int, int] = {}
+        for record in new:
             group = linkage.clusters.of(record)
-            groups.setdefault(record if group in known else group, []).append(patient)
-        return list(groups.values())
+            groups[record] = record if group in known else group
+        self.connection.register("grouped", pa.table({"resident": pa.array(new, pa.int64()), "together": pa.array(groups.values(), pa.int64())}))
+        yield from _pages(self.connection.execute(sql.together), size)
+        self.connection.unregister("grouped")
 
     def change(self, linkage: Linkage) -> Change:
         """How a linkage differs from the Persons in the table `who`."""
         person: dict[int, str] = dict(self._run(sql.persons))
-        new = {record for record, _ in self._run(sql.newcomers)}
+        new = {record for (record,) in self._run(sql.newcomers)}
         standing = (group for group in linkage.groups() if not new.issuperset(group))
         unions = {tuple(sorted({person[record] for record in group})) for group in standing}
         parted: list[tuple[str, list[list[int]]]] = []
@@ -270,14 +285,13 @@ class Batch:
                 parted.append((person[group[0]], list(parts.values())))
         return Change(sorted(list(union) for union in unions if len(union) > 1), parted)
 
-    def evidence(self, doubt: Doubt) -> tuple[str, str, Evidence]:
-        """The ids of the two Patients of a doubt, and what is known of them."""
-        rows: dict[int, tuple[str, str]] = {
-            number: (patient, text)
-            for number, patient, text in self.connection.execute(sql.two, [doubt.one, doubt.other]).fetchall()
-        }
-        one, other = rows[doubt.one], rows[doubt.other]
-        return one[0], other[0], score(decode(one[1]), decode(other[1]), self.by)
+    def evidence(self, doubts: Sequence[Doubt]) -> list[tuple[str, str, Evidence]]:
+        """The ids of the two Patients of each doubt, and what is known of them."""
+        numbers = sorted({number for doubt in doubts for number in (doubt.one, doubt.other)})
+        rows = self.connection.execute(sql.some, [numbers]).fetchall()
+        known: dict[int, tuple[str, Features]] = {number: (patient, decode(text)) for number, patient, text in rows}
+        found = ((known[doubt.one], known[doubt.other]) for doubt in doubts)
+        return [(one, other, score(mine, theirs, self.by)) for (one, mine), (other, theirs) in found]
 
     def _run(self, statement: str) -> list[Any]:
         return self.connection.execute(statement).fetchall()
@@ -288,6 +302,23 @@ def link(records: Iterable[Record], by: Weights, decisions: Decisions | None = N
     batch = Batch(by)
     batch.add(records)
     return batch.link(decisions)
+
+
+def _pages(rows: duckdb.DuckDBPyConnection, size: int) -> Iterator[list[list[Newcomer]]]:
+    """Whole groups out of rows that begin with the number of theirs."""
+    page: list[list[Newcomer]] = []
+    for _, group in groupby(_each(rows), key=itemgetter(0)):
+        page.append([Newcomer(*one[1:]) for one in group])
+        if sum(map(len, page)) >= size:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _each(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while some := rows.fetchmany(_ROWS):
+        yield from some
 
 
 def _both_ways(pairs: Iterable[Pair]) -> Mapping[int, set[int]]:

@@ -4,10 +4,16 @@
 CREATE TABLE incoming (unique_id BIGINT, features VARCHAR, keys BIGINT[])
 
 -- name: who
-CREATE TABLE who (resident BIGINT, patient VARCHAR, person VARCHAR, features VARCHAR, placed BOOLEAN)
+CREATE TABLE who (resident BIGINT, patient VARCHAR, person VARCHAR, placed BOOLEAN)
 
 -- name: admit
-INSERT INTO who SELECT unique_id, patient, person, features, placed FROM page
+INSERT INTO who SELECT unique_id, patient, person, placed FROM page
+
+-- name: newcomer
+CREATE TABLE newcomer (resident BIGINT, version INTEGER, source VARCHAR, ids VARCHAR, numbers BIGINT[], locks BIGINT[])
+
+-- name: receive
+INSERT INTO newcomer SELECT unique_id, version, source, ids, numbers, locks FROM page
 
 -- name: take
 INSERT INTO incoming SELECT unique_id, features, keys FROM page
@@ -19,13 +25,19 @@ SELECT list(resident ORDER BY resident) FROM who GROUP BY person HAVING count(*)
 SELECT resident, person FROM who
 
 -- name: newcomers
-SELECT resident, patient FROM who WHERE NOT placed ORDER BY resident
+SELECT resident FROM newcomer ORDER BY resident
 
 -- name: placed
 SELECT resident FROM who WHERE placed
 
--- name: two
-SELECT resident, patient, features FROM who WHERE resident IN (?, ?)
+-- name: together
+-- Each newcomer with the number of its group, the groups one after another.
+SELECT g.together, n.resident, w.patient, w.person, n.version, n.source, n.ids, n.numbers, n.locks, i.features, i.keys
+FROM grouped g JOIN newcomer n USING (resident) JOIN who w USING (resident) JOIN incoming i ON i.unique_id = resident
+ORDER BY g.together, n.resident
+
+-- name: some
+SELECT resident, patient, features FROM who JOIN incoming ON unique_id = resident WHERE resident IN (SELECT unnest(?))
 
 -- name: busy_phones
 SELECT list(phone) FROM (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 from kangyun.base import clock
 from kangyun.base.database import Connection, queries
 from kangyun.base.errors import Problem
-from kangyun.commons.access import Handle, Transaction, Write
+from kangyun.commons.access import Handle, Transaction, Write, Written
 from kangyun.commons.population.actions import newcomers
 from kangyun.commons.population.actions.batch import Decisions, Record, Standing
 from kangyun.commons.population.actions.membership import Membership, larger
@@ -16,10 +17,13 @@ from kangyun.commons.population.actions.residents import overtaken
 from kangyun.commons.population.decisions.kept import opened
 from kangyun.commons.population.decisions.matching import Evidence
 from kangyun.commons.population.decisions.placing import Known, may_join
-from kangyun.commons.population.model import Proposal
+from kangyun.commons.population.model import Newcomer, Proposal
 from kangyun.commons.population.queries.placed import judged, of_persons
 
 sql = queries("kangyun.commons.population", "actions/batch_store.sql")
+
+# Writes new resources with their ids, many at once; raises Problem 409 where one of them is there.
+Create = Callable[[Connection, Sequence[dict[str, Any]]], Awaitable[Sequence[Written]]]
 
 _TRIES = 8
 _PAGE = 5000
@@ -34,13 +38,18 @@ async def everybody(connection: Connection) -> AsyncIterator[list[Standing]]:
         place = rows[-1]["resident"], rows[-1]["patient"]
 
 
-async def settle(handle: Handle, groups: Sequence[Sequence[str]]) -> None:
+async def settle(handle: Handle, groups: Sequence[Sequence[Newcomer]], create: Create) -> None:
     """Put Patients whom nobody has placed under Persons, in one transaction."""
-
-    async def beside(transaction: Transaction) -> Sequence[Write]:
-        return await newcomers.settle(transaction, groups)
-
-    await _commit(handle, beside)
+    for attempt in range(_TRIES):
+        try:
+            async with handle.transaction() as transaction:
+                persons = await newcomers.settle(transaction, groups)
+                transaction.wrote(await create(transaction.connection, persons))
+        except Problem as problem:
+            if not overtaken(problem) or attempt == _TRIES - 1:
+                raise
+        else:
+            return
 
 
 async def decisions(connection: Connection) -> Decisions:

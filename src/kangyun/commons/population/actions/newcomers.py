@@ -1,91 +1,108 @@
-"""Patients whom nobody has placed yet, as an import leaves them: out for the batch, and under their Persons by the hundred."""
+"""Patients whom nobody has placed yet, as an import leaves them: out for the batch, and under their Persons by the hundred.
+
+What is compared of them is made out once: what the batch reads of a newcomer is what is put down of it when it is placed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
 from kangyun.base import clock
-from kangyun.base.database import queries
-from kangyun.commons.access import Handle, Stored, Transaction, Write
+from kangyun.base.database import Connection, queries
+from kangyun.commons.access import Handle, Stored, Transaction
 from kangyun.commons.population.actions import crowds
-from kangyun.commons.population.actions.batch import Record, Standing
 from kangyun.commons.population.actions.membership import person_id
 from kangyun.commons.population.decisions import golden
-from kangyun.commons.population.decisions.kept import kept
+from kangyun.commons.population.decisions.kept import sealed
 from kangyun.commons.population.decisions.matching import encode
 from kangyun.commons.population.decisions.traits import keys_of, locks_of, source_of, traits
-from kangyun.commons.population.model import ALIKE, BY_NUMBER, Member
-from kangyun.commons.population.queries.placed import members, resident_key
-from kangyun.commons.population.queries.placed import sql as identity
+from kangyun.commons.population.model import Newcomer
+from kangyun.commons.population.queries.placed import resident_key
 
 sql = queries("kangyun.commons.population", "actions/batch_store.sql")
 
-_PAGE = "500"
+# The audit trail names so many resources of a page at most.
+_PAGE = "1000"
 
 
-async def newcomers(handle: Handle) -> AsyncIterator[list[Standing]]:
-    """Those whom nobody has placed, page by page, for `Batch.admit`."""
+async def unplaced(handle: Handle) -> AsyncIterator[list[Stored]]:
+    """Those whom nobody has placed, page by page, for `told`."""
     following: str | Sequence[tuple[str, str]] | None = [("_count", _PAGE), ("_total", "none")]
-    if not await _are_any(handle):
+    if not await are_unplaced(handle):
         return
     while following:
-        page = await handle.search("Patient", following)
-        ids = {resident_key(one["id"]): one["id"] for one in page.resources}
-        async with handle.connection() as connection:
-            placed = {row["patient"] for row in await connection.fetch(sql.placed, list(ids))}
-        new = [_standing(one) for one in page.resources if one["id"] not in placed]
+        async with handle.transaction() as transaction:
+            rows, following = await transaction.search_unread("Patient", following)
+            placed = await _placed(transaction.connection, [one.resident for one in rows])
+        new = [one for one in rows if one.id not in placed]
         if new:
             yield new
-        following = page.next
 
 
-async def _are_any(handle: Handle) -> bool:
-    """Whether there are more Patients than placed ones: a region that is settled is not read through."""
+async def are_unplaced(handle: Handle, most: int = 0) -> bool:
+    """Whether there are more Patients than placed ones, and `most`: a region that is settled is not read through."""
     counted = await handle.search("Patient", [("_summary", "count")])
     async with handle.connection() as connection:
-        return counted.total is None or counted.total > await connection.fetchval(sql.number)
+        return counted.total is None or counted.total > most + await connection.fetchval(sql.number)
 
 
-def _standing(patient: dict[str, Any]) -> Standing:
+async def _placed(connection: Connection, residents: Sequence[int]) -> set[str]:
+    await connection.execute(crowds.sql.by_index)
+    return {row["patient"] for row in await connection.fetch(sql.placed, residents)}
+
+
+def told(patients: Iterable[Stored]) -> list[Newcomer]:
+    """What is compared of Patients."""
+    return [_newcomer(one) for one in patients]
+
+
+def _newcomer(stored: Stored) -> Newcomer:
+    patient = stored.resource
     found = traits(patient)
-    return Standing(Record(resident_key(patient["id"]), encode(found.features), keys_of(found)), patient["id"], person_id(patient["id"]), placed=False)
-
-
-async def settle(transaction: Transaction, groups: Sequence[Sequence[str]]) -> list[Write]:
-    """Put each group of Patients under one Person; the writes of the Persons.
-
-    Groups of which somebody was placed meanwhile, or deleted, are left to whoever does that. Call it in `Handle.commit`.
-    """
-    ids = [one for group in groups for one in group]
-    stored = await transaction.fetch_all([(type_, id_) for one in ids for type_, id_ in (("Patient", one), ("Person", person_id(one)))])
-    there = {id_: one for (type_, id_), one in stored.items() if type_ == "Patient" and not one.deleted}
-    found = {id_: _member(id_, one) for id_, one in there.items()}
-    await transaction.connection.execute(crowds.sql.wait, [lock for one in found.values() for lock in locks_of(one.traits)])
-    placed = await members(transaction.connection, ids)
-    writes: list[Write] = []
-    rows: list[tuple[Any, ...]] = []
-    for group in groups:
-        if all(one in found and one not in placed for one in group):
-            computed = person_id(group[0])
-            person = str(uuid4()) if ("Person", computed) in stored else computed
-            those = [found[one] for one in group]
-            content = golden.person(None, those, [(one.source, there[one.patient].resource) for one in those])
-            writes.append(Write("update", "Person", {**content, "id": person}, id=person, if_match=0))
-            rows += [_row(one, person) for one in those]
-    await transaction.connection.executemany(identity.put, rows)
-    return writes
-
-
-def _member(id_: str, stored: Stored) -> Member:
-    found = traits(stored.resource)
-    return Member(id_, "", source_of(stored.resource), BY_NUMBER if found.ids else ALIKE, stored.version, found)
-
-
-def _row(one: Member, person: str) -> tuple[Any, ...]:
-    told = one.traits
-    return (
-        resident_key(one.patient), one.patient, person, one.source, one.assurance, one.version, sorted(told.numbers), [],
-        keys_of(told), kept(one.patient, told), clock.now(),
+    return Newcomer(
+        resident_key(stored.id), stored.id, person_id(stored.id), stored.version, source_of(patient), " ".join(found.ids),
+        sorted(found.numbers), locks_of(found), encode(found.features), keys_of(found),
     )
+
+
+async def settle(transaction: Transaction, groups: Sequence[Sequence[Newcomer]]) -> list[dict[str, Any]]:
+    """Put each group of Patients under one Person; the Persons, all of them new, to be written in the same transaction.
+
+    Groups of which somebody was placed meanwhile, changed or deleted, are left to whoever does that.
+    """
+    everybody = [one for group in groups for one in group]
+    await transaction.connection.execute(crowds.sql.wait, [lock for one in everybody for lock in one.locks])
+    stored = await transaction.fetch_all([*(("Patient", one.patient) for one in everybody), *(("Person", group[0].person) for group in groups)])
+    placed = await _placed(transaction.connection, [one.resident for one in everybody])
+    persons: list[dict[str, Any]] = []
+    rows: list[tuple[str, Newcomer]] = []
+    for group in groups:
+        there = [stored.get(("Patient", one.patient)) for one in group]
+        if all(one.patient not in placed and _is_same(one, found) for one, found in zip(group, there, strict=True)):
+            computed = group[0].person
+            person = str(uuid4()) if ("Person", computed) in stored else computed
+            content = golden.person(None, group, [(one.source, found.resource) for one, found in zip(group, there, strict=True) if found])
+            persons.append({**content, "id": person})
+            rows += [(person, one) for one in group]
+    await _put(transaction.connection, rows)
+    return persons
+
+
+def _is_same(one: Newcomer, stored: Stored | None) -> bool:
+    return stored is not None and not stored.deleted and stored.version == one.version
+
+
+async def _put(connection: Connection, rows: Sequence[tuple[str, Newcomer]]) -> None:
+    await connection.execute(
+        sql.put, [one.resident for _, one in rows], [one.patient for _, one in rows], [person for person, _ in rows],
+        [one.source for _, one in rows], [one.assurance for _, one in rows], [one.version for _, one in rows],
+        [_array(one.numbers) for _, one in rows], [_array(one.keys) for _, one in rows],
+        [sealed(one.patient, one.ids.split(), one.features) for _, one in rows], clock.now(),
+    )
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """The literal of a bigint[]: the driver would look at each number of a nested array."""
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -6,18 +6,32 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from kangyun.base import rules
 from kangyun.commons.population.decisions.residents import is_id_number, normal_id_number
-from kangyun.commons.population.model import ID_NUMBER_SYSTEM, Member
+from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 
 Sourced = tuple[str, dict[str, Any]]
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _FORMER = {"old", "maiden", "nickname"}
 
 
-def person(current: dict[str, Any] | None, members: Sequence[Member], patients: Sequence[Sourced]) -> dict[str, Any]:
+class Linked(Protocol):
+    """A Patient under a Person."""
+
+    @property
+    def patient(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def assurance(self) -> int:
+        """How sure it is, 1 to 4."""
+        ...
+
+
+def person(current: dict[str, Any] | None, members: Sequence[Linked], patients: Sequence[Sourced]) -> dict[str, Any]:
     """The Person above `members`; `patients` are source and content of those that are there. Keeps the Person's id."""
     kept = {name: value for name, value in (current or {}).items() if name in {"id", "meta"}}
     links = [
@@ -58,7 +72,9 @@ def trust(source: str) -> int:
 
 
 def _confirmed(told: list[Any], element: str, ranked: list[dict[str, Any]]) -> Any:
-    """What an ID number says is right if any source says it too."""
+    """What an ID number says is right if any source says it too; where all say the same nothing is to be decided."""
+    if told.count(told[0]) == len(told):
+        return told[0]
     for number in _id_numbers(ranked):
         spoken = {"birthDate": f"{number[6:10]}-{number[10:12]}-{number[12:14]}", "gender": _sex(number)}[element]
         if spoken in told:

@@ -13,10 +13,11 @@ from typing import Any
 import asyncpg
 
 from kangyun.base import clock
-from kangyun.base.errors import Issue, Problem
+from kangyun.base.errors import Issue, Problem, refuse
 from kangyun.base.fhir import json as fhir_json
 from kangyun.commons.records.actions import entries
-from kangyun.commons.records.model import is_type, new_id, opened, type_name
+from kangyun.commons.records.actions.writing import created
+from kangyun.commons.records.model import Written, is_type, new_id, opened, type_name
 from kangyun.commons.records.queries.reading import sql
 
 CHUNK_BYTES = 1 << 20
@@ -110,6 +111,22 @@ async def load_resources(
     for layer in _layers(changed):
         await connection.fetch(sql.commit, layer)
     return len(changed)
+
+
+async def create_resources(
+    connection: asyncpg.Connection[asyncpg.Record], resources: Sequence[dict[str, Any]]
+) -> list[Written]:
+    """Store new resources with their ids inside the caller's transaction, which has made sure that none of them is there.
+
+    Each has been checked. Raises Problem 409 when somebody else has just written one of them.
+    """
+    updated = clock.now()
+    rows = [entries.entry(one, str(one["id"]), updated, None) for one in resources]
+    try:
+        await connection.execute(sql.create, rows)
+    except asyncpg.UniqueViolationError as error:
+        raise refuse(409, "conflict", "base.crossed") from error
+    return [created((type_name(row[4]), row[5]), updated, row) for row in rows]
 
 
 def refused(resource: dict[str, Any]) -> list[Issue]:

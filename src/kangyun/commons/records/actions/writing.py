@@ -52,7 +52,12 @@ def prepare(write: Write, updated: datetime, place: str | None = None) -> tuple[
     entries.check(resource, place)
     id_ = new_id()
     row = entries.entry({k: v for k, v in resource.items() if k != "id"}, id_, updated, None)
-    return row, _written((write.type, id_), 1, updated, 201, row)
+    return row, created((write.type, id_), updated, row)
+
+
+def created(name: tuple[str, str], updated: datetime, row: entries.Entry) -> Written:
+    """What came of a row that was new; `name` is type and id."""
+    return _written(name, 1, updated, 201, row)
 
 
 async def _resolve_references(connection: Connection, plans: Sequence[Plan], seen: search.Restriction) -> None:

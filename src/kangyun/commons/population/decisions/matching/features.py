@@ -83,9 +83,9 @@ def features(patient: dict[str, Any]) -> Features:
     """What can be compared of a FHIR Patient; rubbish in it is passed over, never an error."""
     number, documents = _numbers(patient)
     texts = list(_name_texts(patient))
-    spellings = [spelling for text, _ in texts if (spelling := names.spelling(text)).name]
-    main = next((names.spelling(text) for text, old in texts if not old and names.spelling(text).name), None)
-    main = _main(main, spellings)
+    every = [(names.spelling(text), old) for text, old in texts]
+    spellings = [spelling for spelling, _ in every if spelling.name]
+    main = _main(next((spelling for spelling, old in every if spelling.name and not old), None), spellings)
     stated = str(patient.get("birthDate") or "")
     child = next((found for text, _ in texts if (found := names.child_of(text))), None)
     parent_numbers, parent_names = _parents(patient)
@@ -94,15 +94,15 @@ def features(patient: dict[str, Any]) -> Features:
     return Features(
         id_number=number.number, sure_number=number.number if number.sure and not _of_another(number, stated) else "", number_body=number.number[:17],
         documents=documents,
-        name=main.name, names=_distinct(one.name for one in [main, *spellings]),
-        sounds=_distinct(sound for one in [main, *spellings] for sound in one.sounds), loose=main.loose, shape=main.shape,
-        letters=_distinct(one.letters for one in spellings if one.han), surname=main.surname, given=main.given,
+        name=main.name, names=_distinct([main.name, *(one.name for one in spellings)]),
+        sounds=_distinct([*main.sounds, *(sound for one in spellings if one is not main for sound in one.sounds)]), loose=main.loose, shape=main.shape,
+        letters=_distinct([one.letters for one in spellings if one.han]), surname=main.surname, given=main.given,
         **_birth(stated, number),
         sex=_SEXES.get(str(patient.get("gender")), "") or ("" if _of_another(number, stated) else number.sex),
         phones=phones, phone=phones[0] if phones else "", **_places(patient),
         parent_numbers=parent_numbers, parent_names=_distinct([*parent_names, child.parent if child else ""]),
         birth_order=order, died=str(patient.get("deceasedDateTime") or "")[:10],
-        roman=_distinct(one.letters for one in spellings if not one.han), slips=_slips(main),
+        roman=_distinct([one.letters for one in spellings if not one.han]), slips=_slips(main),
         misread=main.misread, called=main.called, own=() if order else _own(phones, stated, number),
         papers=tuple(one for one in documents if not one.startswith(_FAMILY)),
     )
@@ -127,7 +127,7 @@ def _items(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if value))
+    return tuple(dict.fromkeys(filter(None, values)))
 
 
 def _name_texts(patient: dict[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -199,8 +199,8 @@ def _own(phones: tuple[str, ...], stated: str, number: numbers.IdNumber) -> tupl
 def _places(patient: dict[str, Any]) -> dict[str, Any]:
     found = [places.place(one) for one in _items(patient.get("address"))][:3]
     return {
-        "counties": _distinct(one.county for one in found), "towns": _distinct(one.town for one in found),
-        "villages": _distinct(one.village for one in found), "doors": _distinct(one.door for one in found),
+        "counties": _distinct([one.county for one in found]), "towns": _distinct([one.town for one in found]),
+        "villages": _distinct([one.village for one in found]), "doors": _distinct([one.door for one in found]),
     }
 
 
