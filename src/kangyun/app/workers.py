@@ -52,14 +52,18 @@ class Workers:
     async def each(self, work: Work[Part, Result], parts: AsyncIterable[Part]) -> AsyncGenerator[Result]:
         """The results of some work on each part, in the order in which they are done; `work` is a function of a module."""
         waiting: set[asyncio.Future[Result]] = set()
-        async for part in parts:
-            waiting.add(self._begin(work, part))
-            while len(waiting) >= self._count * _AHEAD:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for one in done:
-                    yield one.result()
-        for one in asyncio.as_completed(waiting):
-            yield await one
+        try:
+            async for part in parts:
+                waiting.add(self._begin(work, part))
+                while len(waiting) >= self._count * _AHEAD:
+                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    for one in done:
+                        yield one.result()
+            for one in asyncio.as_completed(waiting):
+                yield await one
+        finally:
+            for one in waiting:
+                one.cancel()
 
     def _begin(self, work: Work[Part, Result], part: Part) -> asyncio.Future[Result]:
         if self._pool is None:
