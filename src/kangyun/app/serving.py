@@ -60,6 +60,7 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: in
     door, *others = _doors(sockets, Tally(len(sockets), tally), process)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
+        await services.trail.take_over()
         await stack.enter_async_context(services.entries.listening())
         for (module, _), one in zip(_pushing(settings), others, strict=True):
             await stack.enter_async_context(module.accepting(services, one))
@@ -100,6 +101,7 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
     async with AsyncExitStack() as stack:
         checks = health.database_checks(services.database)
         crowd = _Crowd()
+        await services.trail.take_over()
         await stack.enter_async_context(services.entries.listening())
         if services.settings.worker:
             checks |= await _start_work(stack, services, crowd)

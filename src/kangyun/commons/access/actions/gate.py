@@ -37,7 +37,7 @@ class Trail(Protocol):
         """Take an event; returns at once."""
         ...
 
-    async def settled(self) -> None:
+    async def kept(self) -> None:
         """Wait until everything noted so far is durable."""
         ...
 
@@ -60,7 +60,7 @@ class Gate:
     async def settled(self) -> None:
         """Wait until everything written down so far is durable."""
         if self.trail is not None:
-            await self.trail.settled()
+            await self.trail.kept()
 
     def system(self, name: str) -> Handle:
         """A handle for one of the platform's own jobs, listeners or reactions."""
@@ -355,7 +355,7 @@ class Handle(_Session):
         for one in further:
             self._trail.note(one)
         if event is not None or further:
-            await self._trail.settled()
+            await self._trail.kept()
 
     def events(self, outcome: str) -> list[Event]:
         """What the work of a caller has touched, its further work included."""

@@ -54,17 +54,27 @@ class Lane:
         ends = last is None or (last["seq"], last["hash"]) == (self.seq, self.hash)
         return ends and head["mac"] == self._mac(self.seq, self.hash) and await self._is_witnessed()
 
-    async def append(self, rows: Sequence[Row]) -> bool:
-        """Write rows that continue the chain, durable on return; False when somebody else has touched the head."""
+    async def append(self, rows: Sequence[Row], journal: str, upto: int) -> bool:
+        """Write rows that continue the chain, the last event of a journal among them; durable on return.
+
+        False when somebody else has touched the head.
+        """
         seq, hash_ = rows[-1][1], rows[-1][10]
-        moved = await self._append.fetchval(rows, self.number, seq, hash_, self._mac(seq, hash_))
+        moved = await self._append.fetchval(rows, self.number, seq, hash_, self._mac(seq, hash_), journal, upto)
         self.seq, self.hash = seq, hash_
         if self._witness and self._remembering is None:
             self._remembering = asyncio.get_running_loop().call_later(_REMEMBER_SECONDS, self._remember)
         return moved is not None
 
-    async def holds(self, lane: int, seq: int, hash_: bytes) -> bool:
-        """Whether a row that we do not know the fate of was written."""
+    async def upto(self, journal: str) -> int:
+        """The number of a journal's last event that stands in the tables."""
+        return await self._connection.fetchval(sql.upto, journal) or 0
+
+    async def forget(self, journal: str) -> None:
+        """A journal's files are gone."""
+        await self._connection.execute(sql.forget_journal, journal)
+
+    async def _holds(self, lane: int, seq: int, hash_: bytes) -> bool:
         return await self._connection.fetchval(sql.hash_of, lane, seq) == hash_
 
     async def close(self) -> None:
@@ -93,7 +103,7 @@ class Lane:
             return True
         if seen == (self.seq, self.hash):
             return True
-        return seen[0] < self.seq and await self.holds(self.number, *seen)
+        return seen[0] < self.seq and await self._holds(self.number, *seen)
 
 
 class Witness:
@@ -137,14 +147,14 @@ class Witness:
         return self._folder / f"lane-{lane}"
 
 
-async def open_lane(dsn: str, keys: KeyStore, witness: Witness | None, wanted: int | None = None) -> Lane:
-    """Hold a lane, `wanted` if it is free; raises what the driver raises while the database is away."""
+async def open_lane(dsn: str, keys: KeyStore, witness: Witness | None) -> Lane:
+    """Hold a lane; raises what the driver raises while the database is away."""
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=_SECONDS, server_settings={
         "application_name": "kangyun-audit", "synchronous_commit": "on", "timezone": "UTC", "jit": "off",
         "statement_timeout": str(int(_SECONDS * 1000)),
     })
     try:
-        for number in await _known(connection, wanted):
+        for number in await _known(connection):
             if not await connection.fetchval(sql.take, _LOCK, number):
                 continue
             lane = Lane(connection, keys, number, witness)
@@ -159,8 +169,7 @@ async def open_lane(dsn: str, keys: KeyStore, witness: Witness | None, wanted: i
     raise refuse(503, "transient", "base.database-away")
 
 
-async def _known(connection: Connection, wanted: int | None) -> list[int]:
-    """The lanes to try: the one before, those that exist, new ones."""
+async def _known(connection: Connection) -> list[int]:
+    """The lanes to try: those that exist, then new ones."""
     lanes = [row["lane"] for row in await connection.fetch(sql.lanes)]
-    new = range(max(lanes, default=0) + 1, max(lanes, default=0) + _MOST_NEW)
-    return [*([wanted] if wanted else []), *lanes, *new]
+    return [*lanes, *range(max(lanes, default=0) + 1, max(lanes, default=0) + _MOST_NEW)]

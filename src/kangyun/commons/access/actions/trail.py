@@ -1,11 +1,16 @@
-"""The audit trail of one process: events are noted at once and written in groups, each group one durable statement.
+"""The audit trail of one process: events are noted at once, durable before an answer leaves, and in the tables a moment later.
 
-While one group is on its way to the disk, the next gathers; so the more callers wait, the fewer statements each costs.
+Durable means in the journal of this machine, which costs one write for all who are served in the same moment. From there they
+go into the tables in groups of a tenth of a second, each one statement: the more is done, the less each event costs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,8 +21,9 @@ from kangyun.base import clock
 from kangyun.base.database import Database
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.keys import KeyStore
+from kangyun.commons.access.actions.journal import Journal, Left, left
 from kangyun.commons.access.actions.lane import Lane, Witness, open_lane
-from kangyun.commons.access.decisions.trail import Row, body_of, fits, forced, row_of, secret_of, tidy
+from kangyun.commons.access.decisions.trail import Row, body_of, event_of, fits, forced, row_of, secret_of, sound
 from kangyun.commons.access.model import Event
 from kangyun.commons.access.queries.trail import SEAL_KEY
 
@@ -25,30 +31,74 @@ log = structlog.get_logger()
 
 _MOST_AT_ONCE = 2000
 # So many turns of the loop without a new event end the gathering of a group: an answer from PostgreSQL takes some turns to become one.
-_QUIET_TURNS = 12
+_QUIET_TURNS = 4
+# How long events that are durable wait for company on their way into the tables, unless somebody wants to read them there.
+_BEHIND_SECONDS = 0.1
+# A disk that answers sooner than this is written to at once; a slower one by a thread, so that nobody else waits for it.
+_QUICK_SECONDS = 0.001
 _MOST_ADDRESSES = 5000
 _MOST_WAITING = 200_000
 # Classes of SQLSTATE: data, integrity, limits.
 _FAULTS = {"22", "23", "54"}
 _PAUSES = (0.05, 0.2, 0.5, 1.0)
 
+# An event, its body and its sealed part.
+Entry = tuple[Event, bytes, bytes]
+
+
+class _Line:
+    """Those who wait until so many events have come somewhere."""
+
+    def __init__(self) -> None:
+        self._turns: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    def until(self, number: int) -> asyncio.Future[None]:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append((number, turn))
+        return turn
+
+    def reached(self, number: int) -> None:
+        while self._turns and self._turns[0][0] <= number:
+            _, turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+
+    def refused(self, problem: Problem) -> None:
+        """Nobody is kept waiting for what cannot be now."""
+        turns, self._turns = self._turns, deque()
+        for _, turn in turns:
+            if not turn.done():
+                turn.set_exception(problem)
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
 
 class Trail:
-    """What happened in this process, kept for good. `folder` is where this machine remembers the ends of its lanes.
+    """What happened in this process, kept for good. `folder` is this machine's own: journals, and the ends of lanes.
 
-    Works without being entered; entering gives the promise that everything noted is written on leaving.
+    Without a folder there is no journal, and only what stands in the tables is durable. Works without being entered;
+    entering gives the promise that everything noted is written on leaving.
     """
 
     def __init__(self, database: Database, keys: KeyStore, folder: Path | None = None) -> None:
         self._database = database
         self._keys = keys
+        self._folder = folder
         self._witness = Witness(folder) if folder else None
+        self._journal = Journal(folder, keys) if folder else None
+        self._name = self._journal.name if self._journal else secrets.token_hex(8)
+        # How many events were ever noted, are durable, and stand in the tables.
+        self._noted_ever = self._kept_ever = self._stored_ever = 0
         self._noted: list[Event] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._under_way: list[asyncio.Future[None]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._pending: list[Entry] = []
+        self._for_disk, self._for_tables = _Line(), _Line()
+        self._hurry = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._storing: asyncio.Task[None] | None = None
+        self._opening = asyncio.Lock()
         self._lane: Lane | None = None
-        self._unsure: tuple[int, int, bytes, int] | None = None
+        self._took = 0.0
         self._addresses: dict[str, bytes] = {}
 
     async def __aenter__(self) -> Self:
@@ -62,49 +112,66 @@ class Trail:
     def note(self, event: Event) -> None:
         """Take an event; it is written soon, with the others of its moment."""
         self._noted.append(event)
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write())
+        self._noted_ever += 1
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().create_task(self._keep())
+
+    async def kept(self) -> None:
+        """Return when everything noted so far is durable; raises Problem 503 when it cannot be made so now."""
+        if self._journal is None:
+            await self.settled()
+        elif self._kept_ever < self._noted_ever:
+            await self._for_disk.until(self._noted_ever)
 
     async def settled(self) -> None:
-        """Return when everything noted so far is durable; raises Problem 503 when it cannot be made so now."""
-        if self._noted:
-            waiting = self._waiting
-        elif self._writing is not None:
-            waiting = self._under_way
-        else:
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting.append(turn)
-        await turn
+        """Return when everything noted so far stands in the tables; raises Problem 503 when it cannot be brought there now."""
+        if self._stored_ever < self._noted_ever:
+            turn = self._for_tables.until(self._noted_ever)
+            self._hurry.set()
+            await turn
+
+    async def take_over(self) -> None:
+        """Bring into the tables what ended processes of this machine left; the first event does so as well."""
+        try:
+            await self._held()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next who needs the lane tries again
+            _away(error)
 
     async def close(self) -> None:
-        """Write what is left and give the lane back; what cannot be written is counted in the log."""
+        """Write what is left and give the lane back; what cannot be written stays in the journal, or is counted in the log."""
         try:
             await self.settled()
         except Problem:
-            log.error("audit.lost", count=len(self._noted))
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.wait({self._writing})
+            log.error("audit.left" if self._journal else "audit.lost", count=self._noted_ever - self._stored_ever)
+        for task in (self._keeping, self._storing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+        gone = self._journal.close() if self._journal else True
         if self._lane is not None:
+            if gone:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                    await self._lane.forget(self._name)
             await self._lane.close()
             self._lane = None
         if self._witness is not None:
             self._witness.close()
 
-    async def _write(self) -> None:
+    async def _keep(self) -> None:
+        """Make durable what is noted, group by group."""
         failed = 0
         try:
             while self._noted:
                 await self._gather()
-                problem = await self._write_group()
+                problem = await self._keep_group()
                 failed = failed + 1 if problem else 0
-                self._tell(problem)
                 if problem:
+                    self._for_disk.refused(problem)
+                    self._for_tables.refused(problem)
                     self._spare()
                     await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES)) - 1])
         finally:
-            self._writing = None
+            self._keeping = None
 
     async def _gather(self) -> None:
         """Let those who are served in this very moment come along: no pause, only the turns of the loop that bring more events."""
@@ -114,63 +181,43 @@ class Trail:
             before = len(self._noted)
             await asyncio.sleep(0)
 
-    async def _write_group(self) -> Problem | None:
-        """Make one group durable; what is wrong when that fails, and then its events wait for the next turn."""
-        group: list[Event] = []
-        try:
-            lane = await self._held()
-            group, self._noted = self._noted[:_MOST_AT_ONCE], self._noted[_MOST_AT_ONCE:]
-            if not self._noted:
-                self._under_way, self._waiting = self._waiting, []
-            await self._append(lane, group)
-        except asyncio.CancelledError:
-            self._noted = group + self._noted
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the events stay and those who wait are told
-            if _is_faulty(error):
-                group = [forced(event, clock.now()) for event in group]
-            self._noted = group + self._noted
-            self._under_way, self._waiting = [*self._under_way, *self._waiting], []
-            self._let_go()
-            return _away(error)
+    async def _keep_group(self) -> Problem | None:
+        """What is wrong when the group cannot be made durable; its events wait for the next turn then."""
+        group = self._noted[:_MOST_AT_ONCE]
+        if len(self._pending) + len(group) > _MOST_WAITING:
+            return refuse(503, "transient", "base.database-away")
+        entries = [self._entry(event) for event in group]
+        if self._journal is not None:
+            try:
+                await self._to_disk(self._journal, entries)
+            except OSError as error:
+                return _away(error)
+        del self._noted[:len(group)]
+        self._pending += entries
+        self._kept_ever += len(group)
+        self._for_disk.reached(self._kept_ever)
+        if self._storing is None:
+            self._storing = asyncio.get_running_loop().create_task(self._store())
         return None
 
-    async def _held(self) -> Lane:
-        """The lane of this process, opened again when the connection was lost."""
-        if self._lane is None:
-            self._lane = await open_lane(self._database.dsn, self._keys, self._witness, self._unsure and self._unsure[0])
-        if self._unsure is not None:
-            number, seq, hash_, count = self._unsure
-            if await self._lane.holds(number, seq, hash_):
-                del self._noted[:count]
-            self._unsure = None
-        return self._lane
+    async def _to_disk(self, journal: Journal, entries: list[Entry]) -> None:
+        first, texts = self._kept_ever + 1, [(body, sealed) for _, body, sealed in entries]
+        began = time.perf_counter()
+        if self._took < _QUICK_SECONDS:
+            journal.write(first, texts)
+        else:
+            await asyncio.get_running_loop().run_in_executor(None, journal.write, first, texts)
+        self._took += (time.perf_counter() - began - self._took) / 8
 
-    async def _append(self, lane: Lane, group: list[Event]) -> None:
-        rows: list[Row] = []
-        hash_, seq = lane.hash, lane.seq
-        for event in group:
-            seq += 1
-            row = self._row(event, (lane.number, seq, hash_))
-            hash_ = row[10]
-            rows.append(row)
-        if not rows:
-            return
-        self._unsure = (lane.number, seq, hash_, len(group))
-        if not await lane.append(rows):
-            log.error("audit.head_moved", number=lane.number)
-            self._let_go()
-        self._unsure = None
-
-    def _row(self, event: Event, place: tuple[int, int, bytes]) -> Row:
+    def _entry(self, event: Event) -> Entry:
         try:
             body = body_of(event)
-            if fits(body):
-                return row_of(event, body, self._sealed(event), place)
-        except (TypeError, ValueError):
-            pass  # A text that is no text: half of a pair of surrogates.
-        event = tidy(event)
-        return row_of(event, body_of(event), self._sealed(event), place)
+            if fits(body) and sound(event):
+                return event, body, self._sealed(event)
+        except (TypeError, ValueError, AttributeError):
+            pass  # A text that is no text: half of a pair of surrogates, or nothing at all.
+        event = forced(event, clock.now())
+        return event, body_of(event), self._sealed(event)
 
     def _sealed(self, event: Event) -> bytes:
         """Address and query, sealed; an address alone is sealed once, since it comes again with every request."""
@@ -184,27 +231,114 @@ class Trail:
             found = self._addresses[event.address] = self._keys.seal(SEAL_KEY, secret_of(event))
         return found
 
+    async def _store(self) -> None:
+        """Bring into the tables what is durable, group by group."""
+        failed = 0
+        try:
+            while self._pending:
+                if self._journal is not None and not failed and not self._for_tables:
+                    await self._linger()
+                problem = await self._store_group()
+                failed = failed + 1 if problem else 0
+                if problem:
+                    self._for_tables.refused(problem)
+                    await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES)) - 1])
+        finally:
+            self._storing = None
+
+    async def _linger(self) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BEHIND_SECONDS):
+                await self._hurry.wait()
+
+    async def _store_group(self) -> Problem | None:
+        """What is wrong when the group cannot be stored; its events wait for the next turn then."""
+        group: list[Entry] = []
+        try:
+            lane = await self._held()
+            group = self._pending[:_MOST_AT_ONCE]
+            upto = self._stored_ever + len(group)
+            if group and not await self._append(lane, group, self._name, upto):
+                log.error("audit.head_moved", number=lane.number)
+                self._let_go()
+            self._stand(upto)
+        except asyncio.CancelledError:
+            self._let_go()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the events stay and those who wait are told
+            if _is_faulty(error):
+                self._pending[:len(group)] = [self._entry(forced(event, clock.now())) for event, _, _ in group]
+            self._let_go()
+            return _away(error)
+        return None
+
+    def _stand(self, upto: int) -> None:
+        """Events up to this number stand in the tables."""
+        del self._pending[:upto - self._stored_ever]
+        self._stored_ever = upto
+        if self._journal is not None:
+            self._journal.stored(upto)
+        self._for_tables.reached(upto)
+
+    async def _held(self) -> Lane:
+        """The lane of this process, opened again when the connection was lost."""
+        async with self._opening:
+            if self._lane is None:
+                lane = await open_lane(self._database.dsn, self._keys, self._witness)
+                try:
+                    # The last group may have been written, though we were not told.
+                    upto = await lane.upto(self._name)
+                    if upto > self._stored_ever:
+                        self._stand(upto)
+                    for one in left(self._folder) if self._folder else ():
+                        await self._bring(lane, one)
+                except BaseException:
+                    lane.drop()
+                    raise
+                self._lane = lane
+            return self._lane
+
+    async def _bring(self, lane: Lane, one: Left) -> None:
+        """Bring what an ended process left into the tables, once, and clear up after it."""
+        try:
+            after = await lane.upto(one.name)
+            last, missing, texts = one.texts(self._keys, after)
+            entries = [(number, (event_of(body), body, sealed)) for number, (body, sealed) in texts]
+            if missing:
+                entries.append((last, self._entry(Event(clock.now(), "trail", "system", "lost", outcome="failed", more=str(missing)))))
+            for start in range(0, len(entries), _MOST_AT_ONCE):
+                part = entries[start:start + _MOST_AT_ONCE]
+                await self._append(lane, [entry for _, entry in part], one.name, part[-1][0])
+        except BaseException:
+            one.let_go()
+            raise
+        one.remove()
+        await lane.forget(one.name)
+        if entries:
+            log.info("audit.taken_over", count=len(entries))
+
+    async def _append(self, lane: Lane, group: list[Entry], journal: str, upto: int) -> bool:
+        rows: list[Row] = []
+        hash_, seq = lane.hash, lane.seq
+        for event, body, sealed in group:
+            seq += 1
+            row = row_of(event, body, sealed, (lane.number, seq, hash_))
+            hash_ = row[10]
+            rows.append(row)
+        return await lane.append(rows, journal, upto)
+
     def _let_go(self) -> None:
         if self._lane is not None:
             self._lane.drop()
         self._lane = None
 
-    def _tell(self, problem: Problem | None) -> None:
-        """Answer those who waited for the group."""
-        for turn in self._under_way:
-            if turn.done():
-                continue
-            if problem is None:
-                turn.set_result(None)
-            else:
-                turn.set_exception(problem)
-        self._under_way = []
-
     def _spare(self) -> None:
-        """Hold no more than memory allows while the database is away; nobody was answered for what is dropped here."""
+        """Hold no more than memory allows while nothing can be written; nobody was answered for what is dropped here."""
         excess = len(self._noted) - _MOST_WAITING
-        if excess > 0 and self._unsure is None:
+        if excess > 0:
             self._noted[:excess] = [Event(clock.now(), "trail", "system", "lost", outcome="failed", more=str(excess))]
+            self._noted_ever -= excess - 1
             log.error("audit.lost", count=excess)
 
 

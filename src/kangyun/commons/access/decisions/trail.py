@@ -98,6 +98,18 @@ def told(row: Sequence[Any]) -> bool:
         return False
 
 
+def event_of(body: bytes) -> Event:
+    """The event that a body tells of, without address and query; raises KeyError, ValueError or TypeError for what is none."""
+    told: dict[str, Any] = orjson.loads(body)
+    return Event(datetime.fromisoformat(told.pop("at")), **told)
+
+
+def sound(event: Event) -> bool:
+    """Whether the columns of the table take the event as it is."""
+    words = isinstance(event.name, str) and isinstance(event.action, str) and isinstance(event.outcome, str)
+    return words and event.at.tzinfo is not None and all(-_INT8 <= one < _INT8 for one in event.residents)
+
+
 def fits(body: bytes) -> bool:
     """Whether PostgreSQL takes the text, and it is no longer than an event should be."""
     return _NUL not in body and len(body) <= _MOST_BODY

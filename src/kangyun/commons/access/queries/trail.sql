@@ -20,8 +20,15 @@ SELECT seq, hash FROM audit_event WHERE lane = $1 ORDER BY seq DESC LIMIT 1
 SELECT hash FROM audit_event WHERE lane = $1 AND seq = $2
 
 -- name: append
-WITH written AS (INSERT INTO audit_event SELECT * FROM unnest($1::audit_event[]))
+WITH written AS (INSERT INTO audit_event SELECT * FROM unnest($1::audit_event[])),
+told AS (INSERT INTO audit_journal (name, upto) VALUES ($6, $7) ON CONFLICT (name) DO UPDATE SET upto = excluded.upto)
 UPDATE audit_head SET seq = $3, hash = $4, mac = $5 WHERE lane = $2 AND seq < $3 RETURNING seq
+
+-- name: upto
+SELECT upto FROM audit_journal WHERE name = $1
+
+-- name: forget_journal
+DELETE FROM audit_journal WHERE name = $1
 
 -- name: heads
 SELECT lane, seq, hash, mac FROM audit_head ORDER BY lane

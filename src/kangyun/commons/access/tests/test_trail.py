@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from kangyun.app.services import Services
 from kangyun.base import clock
 from kangyun.base.database import Database
 from kangyun.base.errors import Problem
+from kangyun.commons.access.actions import journal as journals
 from kangyun.commons.access.actions.trail import Trail
 from kangyun.commons.access.decisions.trail import START, link
 from kangyun.commons.access.model import Event
@@ -171,3 +173,70 @@ async def newest(database: Database) -> asyncpg.Record:
         row = await connection.fetchrow("SELECT * FROM audit_event ORDER BY at DESC, seq DESC LIMIT 1")
     assert row is not None
     return row
+
+
+@pytest.fixture
+async def ended(services: Services, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trail]:
+    """A process that was ended by force while its events were durable and not in the tables."""
+
+    async def away(*_: object) -> None:
+        raise OSError
+
+    one = Trail(database, services.keys, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "_held", away)
+        for number in range(5):
+            one.note(event(f"user/ended-{number}"))
+            await one.kept()
+        yield one
+        await one.close()
+
+
+def cut_off(trail: Trail) -> None:
+    """What the system does with the files of a process that ends; the journal stays."""
+    assert trail._journal is not None
+    for file in trail._journal._files:
+        os.close(file)
+    trail._journal._files = []
+
+
+async def test_what_an_ended_process_kept_is_brought_into_the_tables_once(
+    ended: Trail, services: Services, database: Database, tmp_path: Path,
+) -> None:
+    assert not [name for name in await names(database) if "ended" in name]
+    async with Trail(database, services.keys, tmp_path) as living:
+        await living.take_over()
+        assert not [name for name in await names(database) if "ended" in name], "its process lives"
+    cut_off(ended)
+    for _ in range(2):
+        async with Trail(database, services.keys, tmp_path) as heir:
+            await heir.take_over()
+    assert [name for name in await names(database) if "ended" in name] == [f"user/ended-{number}" for number in range(5)]
+    assert await broken(database) == []
+    assert list(tmp_path.glob("journal-*")) == []
+
+
+async def test_what_was_changed_in_a_journal_is_told_as_lost(ended: Trail, services: Services, database: Database, tmp_path: Path) -> None:
+    cut_off(ended)
+    [path] = tmp_path.glob("journal-*-0")
+    content = path.read_bytes()
+    place = content.index(b"user/ended-0")
+    path.write_bytes(content[:place] + b"user/nobody0" + content[place + 12:])
+    async with Trail(database, services.keys, tmp_path) as heir:
+        await heir.take_over()
+    assert not [name for name in await names(database) if "nobody" in name]
+
+
+async def test_a_journal_is_written_over_and_nothing_in_it_comes_twice(
+    services: Services, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journals, "_TURN_BYTES", 2000)
+    async with Trail(database, services.keys, tmp_path) as trail:
+        for number in range(60):
+            trail.note(event(f"user/turn-{number:02}"))
+            await trail.kept()
+            if number % 7 == 0:
+                await trail.settled()
+        assert max(path.stat().st_size for path in tmp_path.glob("journal-*")) < 20_000
+    assert [name for name in await names(database) if "turn" in name] == [f"user/turn-{number:02}" for number in range(60)]
+    assert await broken(database) == []
