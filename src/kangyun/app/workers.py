@@ -95,7 +95,7 @@ def run_in_process(work: Callable[[Services, Any], Awaitable[Any]], part: Any) -
 
     async def run() -> Any:
         done = await work(_Process.services, part)
-        await _Process.services.gate.settled()
+        await _Process.services.trail.settled()
         return done
 
     return _Process.loop.run_until_complete(run())
