@@ -128,6 +128,7 @@ class Trail:
         if self._stored_ever < self._noted_ever:
             turn = self._for_tables.until(self._noted_ever)
             self._hurry.set()
+            self._begin_storing()
             await turn
 
     async def take_over(self) -> None:
@@ -196,8 +197,7 @@ class Trail:
         self._pending += entries
         self._kept_ever += len(group)
         self._for_disk.reached(self._kept_ever)
-        if self._storing is None:
-            self._storing = asyncio.get_running_loop().create_task(self._store())
+        self._begin_storing()
         return None
 
     async def _to_disk(self, journal: Journal, entries: list[Entry]) -> None:
@@ -230,6 +230,10 @@ class Trail:
                 self._addresses.clear()
             found = self._addresses[event.address] = self._keys.seal(SEAL_KEY, secret_of(event))
         return found
+
+    def _begin_storing(self) -> None:
+        if self._storing is None and self._pending:
+            self._storing = asyncio.get_running_loop().create_task(self._store())
 
     async def _store(self) -> None:
         """Bring into the tables what is durable, group by group."""

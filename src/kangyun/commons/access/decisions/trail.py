@@ -106,8 +106,8 @@ def event_of(body: bytes) -> Event:
 
 def sound(event: Event) -> bool:
     """Whether the columns of the table take the event as it is."""
-    words = isinstance(event.name, str) and isinstance(event.action, str) and isinstance(event.outcome, str)
-    return words and event.at.tzinfo is not None and all(-_INT8 <= one < _INT8 for one in event.residents)
+    words: list[Any] = [event.name, event.action, event.outcome]
+    return all(isinstance(one, str) for one in words) and event.at.tzinfo is not None and all(-_INT8 <= one < _INT8 for one in event.residents)
 
 
 def fits(body: bytes) -> bool:

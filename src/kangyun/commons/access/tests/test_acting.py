@@ -37,6 +37,7 @@ async def test_the_trail_names_the_caller_with_the_work(services: Services) -> N
     own = handle.acting("resident.use", "appointments.book", writes="Basic")
     await own.commit([Write("update", "Basic", {**SLOT, "id": "told"}, "told")])
     await handle.settle("ok", "a.page")
+    await services.trail.settled()
     async with services.database.connection() as connection:
         rows = await connection.fetch("SELECT body FROM audit_event WHERE name = 'user/77' AND body LIKE '%appointments.book%'")
     assert [("resident" in row["body"], "system" in row["body"], "Basic/told" in row["body"]) for row in rows] == [(True, False, True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -176,55 +176,54 @@ async def newest(database: Database) -> asyncpg.Record:
 
 
 @pytest.fixture
-async def ended(services: Services, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trail]:
-    """A process that was ended by force while its events were durable and not in the tables."""
+async def slow(services: Services, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trail]:
+    """A process whose events are durable and not in the tables yet."""
 
     async def away(*_: object) -> None:
         raise OSError
 
-    one = Trail(database, services.keys, tmp_path)
+    one = Trail(database, services.keys, tmp_path / "own")
     with monkeypatch.context() as patch:
         patch.setattr(one, "_held", away)
         for number in range(5):
-            one.note(event(f"user/ended-{number}"))
+            one.note(event(f"user/slow-{number}"))
             await one.kept()
         yield one
-        await one.close()
+    await one.close()
 
 
-def cut_off(trail: Trail) -> None:
-    """What the system does with the files of a process that ends; the journal stays."""
-    assert trail._journal is not None
-    for file in trail._journal._files:
-        os.close(file)
-    trail._journal._files = []
+async def of_slow(database: Database) -> list[str]:
+    return [name for name in await names(database) if "slow" in name]
 
 
 async def test_what_an_ended_process_kept_is_brought_into_the_tables_once(
-    ended: Trail, services: Services, database: Database, tmp_path: Path,
+    slow: Trail, services: Services, database: Database, tmp_path: Path,
 ) -> None:
-    assert not [name for name in await names(database) if "ended" in name]
-    async with Trail(database, services.keys, tmp_path) as living:
-        await living.take_over()
-        assert not [name for name in await names(database) if "ended" in name], "its process lives"
-    cut_off(ended)
-    for _ in range(2):
-        async with Trail(database, services.keys, tmp_path) as heir:
-            await heir.take_over()
-    assert [name for name in await names(database) if "ended" in name] == [f"user/ended-{number}" for number in range(5)]
+    del slow
+    assert await of_slow(database) == []
+    # Nobody holds the lock on a copy, as if its process had ended.
+    shutil.copytree(tmp_path / "own", tmp_path / "left")
+    for folder, expected in (("own", 0), ("left", 5), ("left", 5)):
+        async with Trail(database, services.keys, tmp_path / folder) as another:
+            await another.take_over()
+        assert await of_slow(database) == [f"user/slow-{number}" for number in range(expected)], folder
+    assert list((tmp_path / "left").glob("journal-*")) == []
     assert await broken(database) == []
-    assert list(tmp_path.glob("journal-*")) == []
 
 
-async def test_what_was_changed_in_a_journal_is_told_as_lost(ended: Trail, services: Services, database: Database, tmp_path: Path) -> None:
-    cut_off(ended)
-    [path] = tmp_path.glob("journal-*-0")
+async def test_what_was_changed_in_a_journal_is_not_taken_for_true(slow: Trail, services: Services, database: Database, tmp_path: Path) -> None:
+    del slow
+    shutil.copytree(tmp_path / "own", tmp_path / "left")
+    [path] = (tmp_path / "left").glob("journal-*-0")
     content = path.read_bytes()
-    place = content.index(b"user/ended-0")
-    path.write_bytes(content[:place] + b"user/nobody0" + content[place + 12:])
-    async with Trail(database, services.keys, tmp_path) as heir:
+    path.write_bytes(content.replace(b"user/slow-3", b"user/nobody"))
+    async with Trail(database, services.keys, tmp_path / "left") as heir:
         await heir.take_over()
     assert not [name for name in await names(database) if "nobody" in name]
+
+
+def largest(folder: Path) -> int:
+    return max(path.stat().st_size for path in folder.glob("journal-*"))
 
 
 async def test_a_journal_is_written_over_and_nothing_in_it_comes_twice(
@@ -237,6 +236,6 @@ async def test_a_journal_is_written_over_and_nothing_in_it_comes_twice(
             await trail.kept()
             if number % 7 == 0:
                 await trail.settled()
-        assert max(path.stat().st_size for path in tmp_path.glob("journal-*")) < 20_000
+        assert largest(tmp_path) < 20_000
     assert [name for name in await names(database) if "turn" in name] == [f"user/turn-{number:02}" for number in range(60)]
     assert await broken(database) == []
