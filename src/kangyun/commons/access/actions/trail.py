@@ -36,6 +36,8 @@ _QUIET_TURNS = 4
 _BEHIND_SECONDS = 0.1
 # A disk that answers sooner than this is written to at once; a slower one by a thread, so that nobody else waits for it.
 _QUICK_SECONDS = 0.001
+# One group of so many is written at once in any case: a thread's time tells more of how busy the process is than of the disk.
+_TRY_EVERY = 50
 _MOST_ADDRESSES = 5000
 _MOST_WAITING = 200_000
 # Classes of SQLSTATE: data, integrity, limits.
@@ -99,6 +101,7 @@ class Trail:
         self._opening = asyncio.Lock()
         self._lane: Lane | None = None
         self._took = 0.0
+        self._groups = 0
         self._addresses: dict[str, bytes] = {}
 
     async def __aenter__(self) -> Self:
@@ -202,12 +205,13 @@ class Trail:
 
     async def _to_disk(self, journal: Journal, entries: list[Entry]) -> None:
         first, texts = self._kept_ever + 1, [(body, sealed) for _, body, sealed in entries]
-        began = time.perf_counter()
-        if self._took < _QUICK_SECONDS:
-            journal.write(first, texts)
-        else:
+        self._groups += 1
+        if self._took >= _QUICK_SECONDS and self._groups % _TRY_EVERY:
             await asyncio.get_running_loop().run_in_executor(None, journal.write, first, texts)
-        self._took += (time.perf_counter() - began - self._took) / 8
+            return
+        began = time.perf_counter()
+        journal.write(first, texts)
+        self._took += (time.perf_counter() - began - self._took) / 4
 
     def _entry(self, event: Event) -> Entry:
         try:

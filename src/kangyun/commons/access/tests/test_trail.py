@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -220,6 +222,24 @@ async def test_what_was_changed_in_a_journal_is_not_taken_for_true(slow: Trail, 
     async with Trail(database, services.keys, tmp_path / "left") as heir:
         await heir.take_over()
     assert not [name for name in await names(database) if "nobody" in name]
+
+
+async def test_a_slow_disk_is_written_to_by_a_thread(trail: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, threads = journals.Journal.write, set[int]()
+
+    def slow(*given: Any) -> None:
+        time.sleep(0.02)
+        threads.add(threading.get_ident())
+        quick(*given)
+
+    monkeypatch.setattr(journals.Journal, "write", slow)
+    for number in range(20):
+        trail.note(event(f"user/thread-{number:02}"))
+        await trail.kept()
+    await trail.settled()
+    assert len(threads) > 1
+    assert [name for name in await names(database) if "thread" in name] == [f"user/thread-{number:02}" for number in range(20)]
+    assert await broken(database) == []
 
 
 def largest(folder: Path) -> int:
