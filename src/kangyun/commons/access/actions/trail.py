@@ -190,12 +190,12 @@ class Trail:
         group = self._noted[:_MOST_AT_ONCE]
         if len(self._pending) + len(group) > _MOST_WAITING:
             return refuse(503, "transient", "base.database-away")
-        entries = [self._entry(event) for event in group]
-        if self._journal is not None:
-            try:
+        try:
+            entries = [self._entry(event) for event in group]
+            if self._journal is not None:
                 await self._to_disk(self._journal, entries)
-            except OSError as error:
-                return _away(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the events stay and those who wait are told
+            return _away(error)
         del self._noted[:len(group)]
         self._pending += entries
         self._kept_ever += len(group)

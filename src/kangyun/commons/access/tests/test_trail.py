@@ -242,6 +242,19 @@ async def test_a_slow_disk_is_written_to_by_a_thread(trail: Trail, database: Dat
     assert await broken(database) == []
 
 
+async def test_whoever_waits_is_told_when_nothing_can_be_kept(trail: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals.Journal, "write", full)
+        trail.note(event("user/full"))
+        with pytest.raises(Problem):
+            await asyncio.wait_for(trail.kept(), 10)
+    await settled(trail)
+    assert [name for name in await names(database) if "full" in name] == ["user/full"]
+
+
 def largest(folder: Path) -> int:
     return max(path.stat().st_size for path in folder.glob("journal-*"))
 
