@@ -28,7 +28,8 @@ def suggestions(role: str, code: str, display: str, count: int = 5) -> list[tupl
     table = table_of(role)
     if not table:
         return []
-    judged = ((_likeness(term, code.strip(), display.strip()), term) for term in terms(table).all)
+    known = terms(table)
+    judged = ((_likeness(term, code.strip(), display.strip(), known.alike), term) for term in known.all)
     best = sorted((one for one in judged if one[0] >= _FLOOR), key=lambda one: (-one[0], one[1].code))
     return [(term, round(score)) for score, term in best[:count]]
 
@@ -41,10 +42,10 @@ def matching(role: str, asked: str, count: int = 20) -> list[Term]:
     return sorted(found, key=lambda term: (not term.name.startswith(asked), len(term.name)))[:count]
 
 
-def _likeness(term: Term, code: str, display: str) -> float:
+def _likeness(term: Term, code: str, display: str, alike: float) -> float:
     words = [term.name, *term.words]
     display = _plain(display)
-    by_word = max(max(fuzz.ratio(display, word), _inside(word, display)) for word in words) if display else 0.0
+    by_word = max(max(fuzz.ratio(display, word, score_cutoff=alike), _inside(word, display)) for word in words) if display else 0.0
     if display and any(word == display for word in words):
         return 100.0
     same_code = any(code.lower() == word.lower() for word in words)

@@ -24,13 +24,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One table of terms; `contained`: a text may hold the name among other words."""
+    """One table of terms; `contained`: a text may hold the name among other words; `alike`: from where on a name is like another."""
 
     name: str
     system: str
     all: tuple[Term, ...]
     by_word: dict[str, Term]
     contained: bool
+    alike: float
 
 
 def tables() -> list[str]:
@@ -51,7 +52,7 @@ def terms(table: str) -> Terms:
     for term in found:
         for word in (term.code, term.name, *term.words):
             words.setdefault(word.lower().replace(" ", ""), term)
-    return Terms(table, system, found, words, bool(rule.body.get("contained")))
+    return Terms(table, system, found, words, bool(rule.body.get("contained")), float(rule.body.get("alike", 0)))
 
 
 def icd10() -> tuple[Term, ...]:

@@ -140,10 +140,20 @@ async def test_one_code_shows_suggestions_and_a_search(api: httpx.AsyncClient, s
         ("Observation.code", "TC", "", "14647-2"),
         ("Condition.code", "GXY", "高血压病", "I10"),
         ("MedicationRequest.medicationCodeableConcept", "A1", "缬沙坦分散片80mg", "C09CA03"),
+        ("AllergyIntolerance.code", "QMS", "青霉素", "J01CE01"),
+        ("AllergyIntolerance.code", "QMS", "青霉素类", "J01CE01"),
+        ("MedicationRequest.medicationCodeableConcept", "A2", "注射用苄星青霉素120万单位", "J01CE08"),
+        ("MedicationRequest.medicationCodeableConcept", "A3", "氨苄青霉素", "J01CA01"),
     ],
 )
 def test_the_likeliest_code_comes_first(role: str, code: str, display: str, expected: str):
     assert suggestions(role, code, display)[0][0].code == expected
+
+
+def test_a_drug_of_another_class_is_not_suggested_because_it_ends_alike():
+    offered = suggestions("AllergyIntolerance.code", "QMS", "青霉素")
+    assert {term.code[:4] for term, _ in offered} == {"J01C"}
+    assert suggestions("AllergyIntolerance.code", "LMS", "链霉素") == []
 
 
 def test_a_person_finds_a_code_by_name_english_or_pinyin():
