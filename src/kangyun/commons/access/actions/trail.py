@@ -98,6 +98,7 @@ class Trail:
         self._hurry = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._storing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._opening = asyncio.Lock()
         self._lane: Lane | None = None
         self._took = 0.0
@@ -151,6 +152,9 @@ class Trail:
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
+        if self._writing is not None:
+            # A thread goes on with its group though nobody waits for it; the files are its until it has ended.
+            await asyncio.wait({self._writing})
         gone = self._journal.close() if self._journal else True
         if self._lane is not None:
             if gone:
@@ -207,7 +211,8 @@ class Trail:
         first, texts = self._kept_ever + 1, [(body, sealed) for _, body, sealed in entries]
         self._groups += 1
         if self._took >= _QUICK_SECONDS and self._groups % _TRY_EVERY:
-            await asyncio.get_running_loop().run_in_executor(None, journal.write, first, texts)
+            self._writing = asyncio.get_running_loop().run_in_executor(None, journal.write, first, texts)
+            await self._writing
             return
         began = time.perf_counter()
         journal.write(first, texts)
