@@ -51,7 +51,14 @@ class Browser:
         self.http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60.0, trust_env=False)
 
     async def send(self, page: str, path: str, fields: dict[str, str]) -> httpx.Response:
-        """Open a page and send one of its forms to `path`. Raises RefusedError when the page has no form."""
+        """Open a page and send one of its forms to `path`, again when that was too often. Raises RefusedError when the page has no form."""
+        answer = await self._send(page, path, fields)
+        while answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            await asyncio.sleep(float(answer.headers["retry-after"]))
+            answer = await self._send(page, path, fields)
+        return answer
+
+    async def _send(self, page: str, path: str, fields: dict[str, str]) -> httpx.Response:
         shown = await self.http.get(page)
         token = _CSRF.search(shown.text)
         if token is None:
