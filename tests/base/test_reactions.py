@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,11 +27,10 @@ BATCH = "pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_i
 
 
 class ProbeFeed:
-    async def bounds(self, connection: Connection, low: str, high: str) -> tuple[int, int] | None:
-        row = await connection.fetchrow(f"SELECT min(seq), max(seq) FROM probe WHERE {BATCH}", low, high)
-        return (row[0], row[1]) if row and row[0] is not None else None
+    async def extent(self, connection: Connection, low: str, high: str) -> tuple[int, AbstractSet[str]]:
+        return await connection.fetchval(f"SELECT coalesce(max(seq), 0) FROM probe WHERE {BATCH}", low, high), {"Patient"}
 
-    async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
+    async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
         rows = await connection.fetch(
             f"SELECT * FROM probe WHERE {BATCH} AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5",
             cursor.low, cursor.high, cursor.after, cursor.last, limit,

@@ -32,13 +32,15 @@ class Change:
 
 
 Act = Callable[[Any, Change], Awaitable[None]]
+ActOnMany = Callable[[Any, Sequence[Change]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """What follows a change: which resource types it `listens` to ("*" is all) and which it `writes`.
 
-    `comes_to_rest` is needed only where reactions form a circle: the sentence that says why it ends.
+    `comes_to_rest` is needed only where reactions form a circle: the sentence that says why it ends. `together` takes a
+    backlog, as an import leaves one, in one commit for some residents; where it fails, `act` takes them one by one.
     """
 
     name: str
@@ -49,10 +51,15 @@ class Reaction:
     first_pause: float = 1.0
     longest_pause: float = 600.0
     comes_to_rest: str = ""
+    together: ActOnMany | None = None
 
     def hears(self, change: Change) -> bool:
         """Whether this change concerns the reaction."""
         return change.type in self.listens or "*" in self.listens
+
+    def heard(self) -> AbstractSet[str] | None:
+        """The types that concern the reaction; None: all."""
+        return None if "*" in self.listens else self.listens
 
     def deaf_to(self, types: AbstractSet[str]) -> bool:
         """Whether no change of these types concerns the reaction."""
@@ -84,12 +91,12 @@ class Feed(Protocol):
     `xid >= pg_snapshot_xmin(low) AND xid < pg_snapshot_xmax(high)`.
     """
 
-    async def bounds(self, connection: Connection, low: str, high: str) -> tuple[int, int] | None:
-        """The lowest and highest seq of a batch, or None when it is empty."""
+    async def extent(self, connection: Connection, low: str, high: str) -> tuple[int, AbstractSet[str]]:
+        """The highest seq of a batch, 0 when it is empty, and the types of all its changes."""
         ...
 
-    async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
-        """The changes of a batch with after < seq <= last, by seq, at most `limit`."""
+    async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
+        """The changes of a batch with after < seq <= last, of `types` where given, by seq, at most `limit`."""
         ...
 
 

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from kangyun.base.database import Connection, Database, queries
@@ -25,13 +26,13 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the snapshot `high` sees and `low` did not: its first page, the seq of its last change (0: it has none), the types of the page."""
+    """What the snapshot `high` sees and `low` did not: its first page, the seq of its last change (0: it has none), the types of all."""
 
     low: str
     high: str
     page: Sequence[Change] = ()
     last: int = 0
-    types: frozenset[str] = frozenset()
+    types: AbstractSet[str] = frozenset()
 
 
 class Reader:
@@ -78,11 +79,11 @@ class Reader:
 
     async def _read(self, connection: Connection, low: str) -> Batch:
         page = await self._feed.page(connection, Cursor(low, self._snapshot, 0, _LARGEST), PAGE)
-        last = page[-1].seq if page else 0
         if len(page) == PAGE:
-            bounds = await self._feed.bounds(connection, low, self._snapshot)
-            last = max(last, bounds[1] if bounds else 0)
-        batch = self._batches[low] = Batch(low, self._snapshot, page, last, frozenset(change.type for change in page))
+            last, types = await self._feed.extent(connection, low, self._snapshot)
+        else:
+            last, types = page[-1].seq if page else 0, {change.type for change in page}
+        batch = self._batches[low] = Batch(low, self._snapshot, page, last, types)
         self._order.append(low)
         if len(self._order) > _KEPT:
             self._batches.pop(self._order.popleft(), None)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -58,6 +58,10 @@ _RESIDENTS_AT_ONCE = 6
 # While requests are being answered: rest this many times as long as the last delivery took, in seconds at most. Longer
 # rests would make those wait who ask again and again for what follows from their own writes, which costs more.
 _REST, _LONGEST_REST = 1.0, 0.1
+# Nobody waits for a backlog, such as an import leaves: it lets those who ask go before it.
+_REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG = 5.0, 1.0
+# Residents of a backlog that a reaction takes in one commit: more would make the answers between them wait.
+_TOGETHER = 25
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
 # What a handle of the gate offers beside `commit` to write with.
@@ -69,10 +73,10 @@ OpenHandle = Callable[[str], Any]
 class Once:
     """The handle that a reaction gets: its one commit carries the delivery's key and only declared types."""
 
-    def __init__(self, handle: Any, reaction: Reaction, change: Change) -> None:
+    def __init__(self, handle: Any, reaction: Reaction, *changes: Change) -> None:
         self._handle = handle
         self._reaction = reaction
-        self._key = f"{reaction.name}:{change.seq}"
+        self._key = f"{reaction.name}:{'+'.join(str(one.seq) for one in changes)}"
         self._committed = False
 
     def __getattr__(self, name: str) -> Any:
@@ -146,6 +150,8 @@ class _Runner:
     _later: float = field(default=_SAVE_SECONDS, init=False)
     # Whether a change of this reaction may be parked; only who leads parks, and looks in each polling interval.
     _waits: bool = field(default=True, init=False)
+    # Whether there is more to deliver than one page.
+    _is_behind: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         while True:
@@ -194,18 +200,24 @@ class _Runner:
                 # Kept in memory only: writing it down would itself make the next snapshot differ, for ever.
                 return replace(cursor, low=batch.low, high=batch.high)
             cursor, page = _start(batch), batch.page
-            heard = [] if self.reaction.deaf_to(batch.types) else [change for change in page if self.reaction.hears(change)]
+            if self.reaction.deaf_to(batch.types):
+                return self._stand(replace(cursor, after=cursor.last))
+            heard = [change for change in page if self.reaction.hears(change)]
         else:
             async with self.db.connection() as connection:
-                page = await self.feed.page(connection, cursor, PAGE)
-            heard = [change for change in page if self.reaction.hears(change)]
+                heard = page = await self.feed.page(connection, cursor, PAGE, self.reaction.heard())
+        self._is_behind = len(page) == PAGE
         if heard:
             await self._deliver_page(heard)
         moved = replace(cursor, after=page[-1].seq if len(page) == PAGE else cursor.last)
-        self._unsaved = moved
         if heard:
             self._later = _SAVE_DELIVERED_SECONDS
-        return moved
+        return self._stand(moved)
+
+    def _stand(self, cursor: Cursor) -> Cursor:
+        """Stand there; it is written down later."""
+        self._unsaved = cursor
+        return cursor
 
     async def _save(self, cursor: Cursor) -> None:
         async with self.db.connection() as connection:
@@ -223,12 +235,19 @@ class _Runner:
             return
         waiting = await self._waiting(list(lines)) if self._waits else set[int]()
         places = asyncio.Semaphore(1 if self.crowd() else _RESIDENTS_AT_ONCE)
-        ended = await asyncio.gather(
-            *(self._deliver_line(line, places, r in waiting) for r, line in lines.items()), return_exceptions=True,
-        )
+        ended = await asyncio.gather(*self._work(lines, waiting, places), return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
+
+    def _work(self, lines: dict[int, list[Change]], waiting: set[int], places: asyncio.Semaphore) -> Iterator[Coroutine[Any, Any, None]]:
+        """The deliveries of a page: resident by resident, or some residents at once."""
+        together = [line for resident, line in lines.items() if resident not in waiting] if self._is_behind and self.reaction.together else []
+        for start in range(0, len(together), _TOGETHER):
+            yield self._deliver_together(together[start : start + _TOGETHER], places)
+        for resident, line in lines.items():
+            if resident in waiting or not together:
+                yield self._deliver_line(line, places, resident in waiting)
 
     async def _waiting(self, residents: Sequence[int]) -> set[int]:
         """Those of the residents who have parked changes."""
@@ -248,23 +267,43 @@ class _Runner:
                 if reason:
                     behind = True
                     await self._park(change, 1, reason, self.reaction.pause(1))
-                if self.crowd():
-                    await asyncio.sleep(min(_LONGEST_REST, _REST * (time.monotonic() - began)))
+                await self._rest(began)
+
+    async def _deliver_together(self, lines: Sequence[Sequence[Change]], places: asyncio.Semaphore) -> None:
+        """Deliver the changes of some residents in one; where that fails, resident by resident, to find whose change it is."""
+        act = self.reaction.together
+        assert act is not None
+        changes = [change for line in lines for change in line]
+        async with places:
+            began = time.monotonic()
+            failed = await self._act(changes, lambda handle: act(handle, changes))
+            await self._rest(began)
+        if failed:
+            for line in lines:
+                await self._deliver_line(line, places, behind=False)
+
+    async def _rest(self, began: float) -> None:
+        """Let those go first who wait for an answer."""
+        if self.crowd():
+            rest, longest = (_REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG) if self._is_behind else (_REST, _LONGEST_REST)
+            await asyncio.sleep(min(longest, rest * (time.monotonic() - began)))
 
     async def _deliver(self, change: Change) -> str | None:
         """Let the reaction act; returns the reason of a failure."""
-        handle = Once(self.open_handle(self.reaction.name), self.reaction, change)
+        return await self._act([change], lambda handle: self.reaction.act(handle, change))
+
+    async def _act(self, changes: Sequence[Change], act: Callable[[Once], Awaitable[None]]) -> str | None:
         try:
-            await self.reaction.act(handle, change)
+            await act(Once(self.open_handle(self.reaction.name), self.reaction, *changes))
         except _AWAY:
             raise
         except Exception as error:
             if isinstance(error, Problem) and error.status in (503, 507):
                 raise
-            log.warning("reactions.failed", reaction=self.reaction.name, change=change.seq, exc_info=error)
+            log.warning("reactions.failed", reaction=self.reaction.name, change=changes[0].seq, exc_info=error)
             DELIVERIES.labels(self.reaction.name, "failed").inc()
             return fault(error)
-        DELIVERIES.labels(self.reaction.name, "done").inc()
+        DELIVERIES.labels(self.reaction.name, "done").inc(len(changes))
         return None
 
     async def _park(self, change: Change, tries: int, reason: str, pause: float) -> None:

@@ -16,19 +16,25 @@ from kangyun.commons.population.queries.card import cards_on
 
 async def on_patient(handle: Handle, change: Change) -> None:
     """Place the Patient as it is now, unless its intake has done so already; forget one that was deleted."""
-    if not change.deleted and was_placed(change.id, change.version):
-        return
+    await on_patients(handle, [change])
+
+
+async def on_patients(handle: Handle, changes: Sequence[Change]) -> None:
+    """Place some Patients as they are now, in one commit."""
+    late = [one for one in changes if one.deleted or not was_placed(one.id, one.version)]
     async with handle.connection() as connection:
-        placed = (await members(connection, [change.id])).get(change.id)
-    if placed and placed.version >= change.version and not change.deleted:
+        placed = await members(connection, {one.id for one in late})
+    todo = sorted({one.id for one in late if one.deleted or one.id not in placed or placed[one.id].version < one.version})
+    if not todo:
         return
 
     async def beside(transaction: Transaction) -> Sequence[Write]:
-        stored = await transaction.fetch("Patient", change.id)
-        if stored is None or stored.deleted:
-            return await forget(transaction, change.id)
-        patient = stored.resource
-        return await place(transaction, [Arrival(patient, source_of(patient), stored.version, exclusive=False)])
+        stored = await transaction.fetch_all([("Patient", one) for one in todo])
+        there = [found for one in todo if (found := stored.get(("Patient", one))) and not found.deleted]
+        gone = set(todo) - {one.id for one in there}
+        writes = [write for one in sorted(gone) for write in await forget(transaction, one)]
+        arrivals = [Arrival(one.resource, source_of(one.resource), one.version, exclusive=False) for one in there]
+        return writes + (await place(transaction, arrivals) if arrivals else [])
 
     await handle.commit([], beside=beside)
 
@@ -47,6 +53,6 @@ async def on_person(handle: Handle, change: Change) -> None:
 def reactions() -> list[Reaction]:
     """The reactions of this room."""
     return [
-        Reaction("population.place", listens={"Patient"}, writes={"Person"}, act=on_patient),
+        Reaction("population.place", listens={"Patient"}, writes={"Person"}, act=on_patient, together=on_patients),
         Reaction("population.card_number", listens={"Person"}, writes=set[str](), act=on_person),
     ]

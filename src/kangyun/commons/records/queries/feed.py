@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from kangyun.base.database import Connection
 from kangyun.base.reactions import Change, Cursor
-from kangyun.commons.records.model import type_name
+from kangyun.commons.records.model import type_code, type_name
 from kangyun.commons.records.queries.reading import sql
 
 
 class ChangeFeed:
     """The table `change` as a `kangyun.base.reactions.Feed`."""
 
-    async def bounds(self, connection: Connection, low: str, high: str) -> tuple[int, int] | None:
-        """The lowest and highest seq of what the snapshot `high` sees and `low` did not, or None."""
-        row = await connection.fetchrow(sql.change_bounds, low, high)
-        return None if row is None or row[0] is None else (row[0], row[1])
+    async def extent(self, connection: Connection, low: str, high: str) -> tuple[int, AbstractSet[str]]:
+        """The highest seq of what the snapshot `high` sees and `low` did not, 0 where there is nothing, and the types."""
+        row = await connection.fetchrow(sql.change_extent, low, high)
+        return (row["last"], {type_name(code) for code in row["types"]}) if row and row["last"] else (0, set())
 
-    async def page(self, connection: Connection, cursor: Cursor, limit: int) -> Sequence[Change]:
-        """The next changes of a batch, by seq."""
+    async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
+        """The next changes of a batch, by seq, of these types only where they are given."""
         rows = await connection.fetch(
-            sql.change_page, cursor.low, cursor.high, cursor.after, cursor.last, limit
+            sql.change_page, cursor.low, cursor.high, cursor.after, cursor.last, limit, types and [type_code(one) for one in types]
         )
         return [
             Change(r["seq"], r["resident"], r["key"], type_name(r["type"]), r["id"], r["version"], r["method"])

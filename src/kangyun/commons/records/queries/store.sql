@@ -66,8 +66,8 @@ DELETE FROM commit_once WHERE at < $1
 -- name: lock
 SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k ORDER BY k
 
--- name: change_bounds
-SELECT min(seq), max(seq) FROM change
+-- name: change_extent
+SELECT max(seq) AS last, array_agg(DISTINCT type) AS types FROM change
 WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
   AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
 
@@ -75,7 +75,7 @@ WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax(
 SELECT seq, resident, key, type, id, version, method FROM change
 WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
   AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
-  AND seq > $3 AND seq <= $4
+  AND seq > $3 AND seq <= $4 AND ($6::smallint[] IS NULL OR type = ANY($6))
 ORDER BY seq LIMIT $5
 
 -- name: mark_changes
