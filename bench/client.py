@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -68,15 +68,16 @@ async def ask(port: int, request: bytes) -> tuple[int, bytes]:
         transport.close()
 
 
-async def measure(port: int, requests: Callable[[], Iterator[bytes]], seconds: float, clients: int = 8) -> Figures:
-    """Let `clients` connections ask for `seconds`, after a tenth of that time to warm up."""
+async def measure(port: int | Sequence[int], requests: Callable[[], Iterator[bytes]], seconds: float, clients: int = 8) -> Figures:
+    """Let `clients` connections ask for `seconds`, after a tenth of that time to warm up; of several ports each has its share."""
+    ports = [port] if isinstance(port, int) else port
     times: list[float] = []
     errors = 0
     source = requests()
 
-    async def one(until: float) -> None:
+    async def one(number: int, until: float) -> None:
         nonlocal errors
-        transport, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port)
+        transport, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", ports[number % len(ports)])
         while time.perf_counter() < until:
             began = time.perf_counter()
             status, _ = await connection.ask(next(source))
@@ -84,11 +85,11 @@ async def measure(port: int, requests: Callable[[], Iterator[bytes]], seconds: f
             errors += status >= 400
         transport.close()
 
-    await asyncio.gather(*(one(time.perf_counter() + seconds / 10) for _ in range(clients)))
+    await asyncio.gather(*(one(number, time.perf_counter() + seconds / 10) for number in range(clients)))
     warm = len(times)
     times.clear()
     began = time.perf_counter()
-    await asyncio.gather(*(one(began + seconds) for _ in range(clients)))
+    await asyncio.gather(*(one(number, began + seconds) for number in range(clients)))
     elapsed = time.perf_counter() - began
     times.sort()
     p95 = times[int(len(times) * 0.95)] if times else 0.0

@@ -1,6 +1,7 @@
 """What the gate with its audit trail costs: the same server with it and without it, over real HTTP, in the same run.
 
-Run: ``.venv/bin/python bench/gate.py [--turns 9] [--clients 32]``. With it: a connected system shows an access token,
+Run: ``.venv/bin/python bench/gate.py [--turns 9] [--clients 8] [--processes 2]``. Clients and web processes are those of the
+record store's bench, which `kangyun serve` has on two cores; each process has its share of the clients. With it: a connected system shows an access token,
 the policy judges, and the answer waits until the trail is durable. Without it: no token is shown and nothing is written down.
 A doctor's figures show what conditions cost on top: each row that is found is asked about.
 
@@ -102,21 +103,26 @@ WORKS: tuple[tuple[str, Callable[[], Iterator[bytes]], str], ...] = (
 
 @dataclass
 class Server:
-    """A running web process on the filled folder."""
+    """Running web processes on the filled folder, each at a port of its own."""
 
-    port: int
-    process: subprocess.Popen[bytes]
+    ports: list[int]
+    processes: list[subprocess.Popen[bytes]]
 
 
 @contextmanager
-def running(data: Path, who: str, port: int) -> Generator[Server]:
+def running(data: Path, who: str, ports: list[int]) -> Generator[Server]:
     """A server, `bare` or with its gate, until the end of the block."""
-    with subprocess.Popen([sys.executable, __file__, "--serve", who, "--data", str(data), "--port", str(port)]) as process:
-        try:
+    command = [sys.executable, __file__, "--serve", who, "--data", str(data), "--port"]
+    processes = [subprocess.Popen([*command, str(port)]) for port in ports]
+    try:
+        for port in ports:
             _wait(port)
-            yield Server(port, process)
-        finally:
+        yield Server(ports, processes)
+    finally:
+        for process in processes:
             process.terminate()
+        for process in processes:
+            process.wait()
 
 
 def measured(data: Path, asked: argparse.Namespace, servers: Mapping[str, Server], tokens: Mapping[str, str]) -> Figures:
@@ -126,9 +132,9 @@ def measured(data: Path, asked: argparse.Namespace, servers: Mapping[str, Server
         for turn in range(-1, asked.turns):
             for who, server in servers.items():
                 client.show(tokens[who])
-                before = _spent(data, server.process.pid)
-                figures = asyncio.run(client.measure(server.port, requests, asked.seconds, asked.clients))
-                spent = (_spent(data, server.process.pid) - before) / max(1, figures.asked) * 1e6
+                before = _spent(data, server)
+                figures = asyncio.run(client.measure(server.ports, requests, asked.seconds, asked.clients))
+                spent = (_spent(data, server) - before) / max(1, figures.asked) * 1e6
                 if turn >= 0:  # The first warms up.
                     found.setdefault((work, who), []).append((figures.rate, spent))
                 if figures.errors:
@@ -136,11 +142,12 @@ def measured(data: Path, asked: argparse.Namespace, servers: Mapping[str, Server
     return found
 
 
-def _spent(data: Path, server: int) -> float:
+def _spent(data: Path, server: Server) -> float:
     """Processor seconds so far of the server and of its PostgreSQL with all processes that it has or had."""
     postmaster = int((data / "postgres" / "pgdata" / "postmaster.pid").read_text().split()[0])
     children = [int(one) for one in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
-    return _of_process(server, 11, 13) + _of_process(postmaster, 11, 15) + sum(_of_process(one, 11, 13) for one in children)
+    web = sum(_of_process(one.pid, 11, 13) for one in server.processes)
+    return web + _of_process(postmaster, 11, 15) + sum(_of_process(one, 11, 13) for one in children)
 
 
 def _of_process(pid: int, first: int, last: int) -> float:
@@ -195,7 +202,8 @@ def main() -> int:
     """Print the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=1.0, help="of a slice")
-    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--processes", type=int, default=2, help="web processes of each of the two servers")
     parser.add_argument("--turns", type=int, default=9, help="medians are of so many slices")
     parser.add_argument("--serve", choices=("bare", "gated"))
     parser.add_argument("--data", type=Path)
@@ -208,8 +216,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kangyun-bench-") as name:
         data = Path(name)
         asyncio.run(_filled(data))
-        with running(data, "bare", PORT) as bare, running(data, "gated", PORT + 1) as gated:
-            client.log_in(data, gated.port)
+        ports = range(PORT, PORT + 2 * asked.processes)
+        with running(data, "bare", list(ports[::2])) as bare, running(data, "gated", list(ports[1::2])) as gated:
+            client.log_in(data, gated.ports[0])
             tokens = {"bare": "", "service": client.shown(), "doctor": asyncio.run(_doctor(data))}
             found = measured(data, asked, {"bare": bare, "service": gated, "doctor": gated}, tokens)
     for work, _, wanted in WORKS:
