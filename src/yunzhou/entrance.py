@@ -53,7 +53,7 @@ class Browser:
     async def send(self, page: str, path: str, fields: dict[str, str]) -> httpx.Response:
         """Open a page and send one of its forms to `path`, again when that was too often. Raises RefusedError when the page has no form."""
         answer = await self._send(page, path, fields)
-        while answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        while answer.status_code == 429:
             await asyncio.sleep(float(answer.headers["retry-after"]))
             answer = await self._send(page, path, fields)
         return answer
