@@ -63,6 +63,6 @@ def assemble(settings: Settings, database: Database) -> Services:
     keys = open_keys(settings)
     vault.use(keys)
     store = Store(database)
-    trail, entries = Trail(database, keys, Path(settings.data) / "trail"), Entries(database)
+    trail, entries = Trail(database, keys, Path(settings.data) / "trail", on_disk=settings.access_audit_on_disk), Entries(database)
     return Services(settings, database, store, Gate(store, trail, entries.houses), keys, entries, trail, open_sms(settings),
         insurer=open_insurer(settings, keys))

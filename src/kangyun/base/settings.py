@@ -45,6 +45,7 @@ class Settings:
     statement_seconds: float = _setting(60.0, "A database statement of a request is cancelled after this time.")
     access_local_role: str = _setting("", "Role of callers from this machine without a login, for development; empty: none.")
     access_network_role: str = _setting("", "Role of callers from the network without a login, for development; empty: none.")
+    access_audit_on_disk: bool = _setting(False, "An answer waits until the disk has its event of the audit trail; else the disk has it a tenth of a second later.")
     outside_allow: str = _setting("", "Origins and networks (CIDR), with commas, that may be fetched from though they are not public.")
     keys_folder: str = _setting("", "Folder of the keys; empty: keys in the data folder. It is not part of a backup.")
     keys_sealing: str = _setting("AES-256-GCM", "Cipher of new sealed data: AES-256-GCM or SM4-GCM.")

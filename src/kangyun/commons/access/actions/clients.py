@@ -83,7 +83,7 @@ async def known(parts: Parts, id_: str) -> Client:
 
 
 async def note(parts: Parts, actor: Actor, action: str, *, client: str, outcome: str = "ok", more: str = "") -> None:
-    """Write what a program or its keeper did into the audit trail; it is durable when this returns."""
+    """Write what a program or its keeper did into the audit trail; it is kept when this returns."""
     parts.trail.note(Event(
         clock.now(), actor.name, actor.role, action, institution=actor.institution, account=actor.account,
         session=actor.session, permission="access.clients", resources=[f"client/{client}"], purpose="login", outcome=outcome,

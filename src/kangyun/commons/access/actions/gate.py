@@ -38,7 +38,7 @@ class Trail(Protocol):
         ...
 
     async def kept(self) -> None:
-        """Wait until everything noted so far is durable."""
+        """Wait until everything noted so far is kept."""
         ...
 
 
@@ -58,7 +58,7 @@ class Gate:
         return Handle(self._store, actor, self.trail, houses=self._houses)
 
     async def settled(self) -> None:
-        """Wait until everything written down so far is durable."""
+        """Wait until everything written down so far is kept."""
         if self.trail is not None:
             await self.trail.kept()
 
@@ -315,7 +315,7 @@ class Handle(_Session):
         """A handle for work of the platform that this caller has started, such as a booking that takes a number.
 
         It may what the platform may, so the room that asks for it judges for whom. What it does stands in the audit trail
-        under the caller's name with `work` as the permission, and is durable when the caller's handle is settled.
+        under the caller's name with `work` as the permission, and is kept when the caller's handle is settled.
         writes: the type that an app's scopes must allow to write. Raises Problem 403 without the permission.
         """
         self._caller.judge_work(permission, writes)
@@ -345,7 +345,7 @@ class Handle(_Session):
             return await emergency.open_until(connection, self.actor.account or self.actor.name, patient_id)
 
     async def settle(self, outcome: str = "ok", permission: str = "") -> None:
-        """Write down what was touched, and wait until that is durable: to be called before the answer leaves."""
+        """Write down what was touched, and wait until that is kept: to be called before the answer leaves."""
         if self._trail is None:
             return
         event = self._caller.event(outcome, permission)

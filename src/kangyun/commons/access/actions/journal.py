@@ -1,4 +1,4 @@
-"""Events on their way: durable on this machine's disk before an answer leaves, in the tables of the trail a moment later.
+"""Events on their way: in this machine's journal before an answer leaves, in the tables of the trail a moment later.
 
 A process writes two files in turn, each from its beginning again as soon as all that it holds stands in the tables: so they
 stay small, and writing over what is there costs a disk less than growing. A lock on the first tells others that the process
@@ -24,17 +24,22 @@ _TURN_BYTES = 1 << 20
 # Of a group: the number of its first event, and the length of what follows before its keyed hash.
 _HEAD = struct.Struct(">QI")
 _MAC = 32
-_FLAGS = os.O_RDWR | os.O_DSYNC
+_FLAGS = os.O_RDWR
 
 # The event as JSON, and address and query as they are sealed.
 Texts = tuple[bytes, bytes]
 
 
 class Journal:
-    """The journal of one process; `name` tells it apart, events are numbered from 1."""
+    """The journal of one process; `name` tells it apart, events are numbered from 1.
 
-    def __init__(self, folder: Path, keys: KeyStore) -> None:
+    What is written outlives the process, however it ends. It outlives the machine's power where `on_disk`, since a write
+    then returns when the disk has it, and otherwise from the next `flush` on.
+    """
+
+    def __init__(self, folder: Path, keys: KeyStore, *, on_disk: bool) -> None:
         self.name = secrets.token_hex(8)
+        self._flags = _FLAGS | (os.O_DSYNC if on_disk else 0)
         self._folder = folder
         self._keys = keys
         self._files: list[int] = []
@@ -42,7 +47,7 @@ class Journal:
         self._stored = 0
 
     def write(self, first: int, texts: Sequence[Texts]) -> None:
-        """Keep a group whose first event has the number; durable on return. Raises OSError where the disk does not take it."""
+        """Keep a group whose first event has the number. Raises OSError where the disk does not take it."""
         if not self._files:
             self._files = self._made()
         other = 1 - self._turn
@@ -54,6 +59,11 @@ class Journal:
         self._ends[self._turn] += len(frame)
         self._lasts[self._turn] = first + len(texts) - 1
 
+    def flush(self) -> None:
+        """Return when the disk has all that was written. Raises OSError."""
+        for file in self._files:
+            os.fdatasync(file)
+
     def stored(self, upto: int) -> None:
         """All events up to this number stand in the tables."""
         self._stored = upto
@@ -64,6 +74,8 @@ class Journal:
         if self._files and done:
             for path in _paths(self._folder, self.name):
                 path.unlink(missing_ok=True)
+        elif not done:
+            self.flush()
         for file in self._files:
             os.close(file)
         self._files = []
@@ -74,7 +86,7 @@ class Journal:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths = _paths(self._folder, self.name)
         new = self._folder / f"new-{self.name}"
-        files = [os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600) for path in (new, paths[1])]
+        files = [os.open(path, self._flags | os.O_CREAT | os.O_EXCL, 0o600) for path in (new, paths[1])]
         fcntl.flock(files[0], fcntl.LOCK_EX)
         new.rename(paths[0])
         folder = os.open(self._folder, os.O_RDONLY)

@@ -24,7 +24,7 @@ class Noting(Protocol):
         ...
 
     async def settled(self) -> None:
-        """Wait until all that was noted is durable."""
+        """Wait until all that was noted is kept."""
         ...
 
 
@@ -89,7 +89,7 @@ async def note(
     parts: Parts, actor: Actor, action: str, *, outcome: str = "ok", more: str = "", resources: Sequence[str] = (),
     residents: Sequence[int] = (),
 ) -> None:
-    """Write an event of logging in into the audit trail; it is durable when this returns."""
+    """Write an event of logging in into the audit trail; it is kept when this returns."""
     parts.trail.note(Event(
         clock.now(), actor.name, actor.role, action, institution=actor.institution, account=actor.account,
         session=actor.session, permission="access.login", resources=list(resources), residents=list(residents), purpose="login", outcome=outcome,

@@ -1,7 +1,9 @@
-"""The audit trail of one process: events are noted at once, durable before an answer leaves, and in the tables a moment later.
+"""The audit trail of one process: events are noted at once, kept before an answer leaves, and in the tables a moment later.
 
-Durable means in the journal of this machine, which costs one write for all who are served in the same moment. From there they
-go into the tables in groups of a tenth of a second, each one statement: the more is done, the less each event costs.
+Kept means in the journal of this machine, which costs one write for all who are served in the same moment. It outlives whatever
+process is killed. From there events go into the tables in groups of a tenth of a second, each one statement: the more is done, the
+less each costs. So the power of the machine may take with it what happened in that tenth of a second, unless the operator lets
+answers wait for the disk.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ log = structlog.get_logger()
 _MOST_AT_ONCE = 2000
 # So many turns of the loop without a new event end the gathering of a group: an answer from PostgreSQL takes some turns to become one.
 _QUIET_TURNS = 4
-# How long events that are durable wait for company on their way into the tables, unless somebody wants to read them there.
+# How long events that are kept wait for company on their way into the tables, unless somebody wants to read them there.
 _BEHIND_SECONDS = 0.1
 # A disk that answers sooner than this is written to at once; a slower one by a thread, so that nobody else waits for it.
 _QUICK_SECONDS = 0.001
@@ -79,18 +81,19 @@ class _Line:
 class Trail:
     """What happened in this process, kept for good. `folder` is this machine's own: journals, and the ends of lanes.
 
-    Without a folder there is no journal, and only what stands in the tables is durable. Works without being entered;
-    entering gives the promise that everything noted is written on leaving.
+    Without a folder there is no journal, and only what stands in the tables is kept. `on_disk`: nothing is kept before the
+    disk has it. Works without being entered; entering gives the promise that everything noted is written on leaving.
     """
 
-    def __init__(self, database: Database, keys: KeyStore, folder: Path | None = None) -> None:
+    def __init__(self, database: Database, keys: KeyStore, folder: Path | None = None, *, on_disk: bool = False) -> None:
         self._database = database
         self._keys = keys
         self._folder = folder
+        self._on_disk = on_disk
         self._witness = Witness(folder) if folder else None
-        self._journal = Journal(folder, keys) if folder else None
+        self._journal = Journal(folder, keys, on_disk=on_disk) if folder else None
         self._name = self._journal.name if self._journal else secrets.token_hex(8)
-        # How many events were ever noted, are durable, and stand in the tables.
+        # How many events were ever noted, are kept, and stand in the tables.
         self._noted_ever = self._kept_ever = self._stored_ever = 0
         self._noted: list[Event] = []
         self._pending: list[Entry] = []
@@ -121,7 +124,7 @@ class Trail:
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def kept(self) -> None:
-        """Return when everything noted so far is durable; raises Problem 503 when it cannot be made so now."""
+        """Return when everything noted so far is kept; raises Problem 503 when it cannot be now."""
         if self._journal is None:
             await self.settled()
         elif self._kept_ever < self._noted_ever:
@@ -153,7 +156,7 @@ class Trail:
                 task.cancel()
                 await asyncio.wait({task})
         if self._writing is not None:
-            # A thread goes on with its group though nobody waits for it; the files are its until it has ended.
+            # A thread goes on though nobody waits for it; the files are its until it has ended.
             await asyncio.wait({self._writing})
         gone = self._journal.close() if self._journal else True
         if self._lane is not None:
@@ -166,7 +169,7 @@ class Trail:
             self._witness.close()
 
     async def _keep(self) -> None:
-        """Make durable what is noted, group by group."""
+        """Keep what is noted, group by group."""
         failed = 0
         try:
             while self._noted:
@@ -190,7 +193,7 @@ class Trail:
             await asyncio.sleep(0)
 
     async def _keep_group(self) -> Problem | None:
-        """What is wrong when the group cannot be made durable; its events wait for the next turn then."""
+        """What is wrong when the group cannot be kept; its events wait for the next turn then."""
         group = self._noted[:_MOST_AT_ONCE]
         if len(self._pending) + len(group) > _MOST_WAITING:
             return refuse(503, "transient", "base.database-away")
@@ -209,10 +212,13 @@ class Trail:
 
     async def _to_disk(self, journal: Journal, entries: list[Entry]) -> None:
         first, texts = self._kept_ever + 1, [(body, sealed) for _, body, sealed in entries]
+        if not self._on_disk:
+            journal.write(first, texts)
+            return
         self._groups += 1
         if self._took >= _QUICK_SECONDS and self._groups % _TRY_EVERY:
             self._writing = asyncio.get_running_loop().run_in_executor(None, journal.write, first, texts)
-            await self._writing
+            await asyncio.shield(self._writing)
             return
         began = time.perf_counter()
         journal.write(first, texts)
@@ -245,7 +251,7 @@ class Trail:
             self._storing = asyncio.get_running_loop().create_task(self._store())
 
     async def _store(self) -> None:
-        """Bring into the tables what is durable, group by group."""
+        """Bring into the tables what is kept, group by group."""
         failed = 0
         try:
             while self._pending:
@@ -255,9 +261,17 @@ class Trail:
                 failed = failed + 1 if problem else 0
                 if problem:
                     self._for_tables.refused(problem)
+                    await self._flush()
                     await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES)) - 1])
         finally:
             self._storing = None
+
+    async def _flush(self) -> None:
+        """Give the disk what cannot come into the tables now."""
+        if self._journal is not None:
+            self._writing = asyncio.get_running_loop().run_in_executor(None, self._journal.flush)
+            with suppress(OSError):
+                await asyncio.shield(self._writing)
 
     async def _linger(self) -> None:
         self._hurry.clear()

@@ -272,6 +272,7 @@ async def test_what_is_not_whole_is_not_moved(services: Services, whole: Held) -
         await connection.execute("UPDATE audit_event SET institution = 'org-9' WHERE name = 'user/touched'")
         await connection.execute("SET session_replication_role = origin")
     clock.set_source(lambda: datetime.now(UTC) + timedelta(days=400))
+    archive_folder(services.settings.data).mkdir(parents=True, exist_ok=True)
     files = sorted(archive_folder(services.settings.data).iterdir())
     await move_old(services, {})
     assert sorted(archive_folder(services.settings.data).iterdir()) == files

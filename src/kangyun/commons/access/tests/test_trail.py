@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import shutil
 import threading
 import time
@@ -14,6 +16,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from tests.base.waiting import until
 
 from kangyun.app.services import Services
 from kangyun.base import clock
@@ -224,7 +227,46 @@ async def test_what_was_changed_in_a_journal_is_not_taken_for_true(slow: Trail, 
     assert not [name for name in await names(database) if "nobody" in name]
 
 
-async def test_a_slow_disk_is_written_to_by_a_thread(trail: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def patient(services: Services, tmp_path: Path) -> AsyncIterator[Trail]:
+    """A trail whose callers wait for the disk."""
+    async with Trail(services.database, services.keys, tmp_path / "disk", on_disk=True) as one:
+        yield one
+
+
+def open_journals(folder: Path) -> list[int]:
+    """The open files of journals in a folder."""
+    names = {int(one.name): one.resolve() for one in Path("/proc/self/fd").iterdir()}
+    return [number for number, path in names.items() if path.parent == folder and path.name.startswith("journal-")]
+
+
+async def test_what_is_kept_outlives_the_process_and_what_waits_for_the_database_the_power(
+    trail: Trail, tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given, real = set[int](), os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (real(file), given.add(file)))
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE audit_event RENAME TO audit_event_away")
+        trail.note(event("user/quick"))
+        await trail.kept()
+        files = open_journals(tmp_path / "audit")
+        assert files
+        assert any(b"user/quick" in path.read_bytes() for path in (tmp_path / "audit").glob("journal-*"))
+        await until(lambda: set(files) <= given)
+        await connection.execute("ALTER TABLE audit_event_away RENAME TO audit_event")
+    await settled(trail)
+    assert "user/quick" in await names(database)
+
+
+async def test_where_it_is_asked_for_the_disk_has_it_first(patient: Trail, tmp_path: Path) -> None:
+    patient.note(event("user/sure"))
+    await patient.kept()
+    files = open_journals(tmp_path / "disk")
+    assert files
+    assert all(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_DSYNC for file in files)
+
+
+async def test_a_slow_disk_is_written_to_by_a_thread(patient: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     quick, threads = journals.Journal.write, set[int]()
 
     def slow(*given: Any) -> None:
@@ -234,9 +276,9 @@ async def test_a_slow_disk_is_written_to_by_a_thread(trail: Trail, database: Dat
 
     monkeypatch.setattr(journals.Journal, "write", slow)
     for number in range(20):
-        trail.note(event(f"user/thread-{number:02}"))
-        await trail.kept()
-    await trail.settled()
+        patient.note(event(f"user/thread-{number:02}"))
+        await patient.kept()
+    await patient.settled()
     assert len(threads) > 1
     assert [name for name in await names(database) if "thread" in name] == [f"user/thread-{number:02}" for number in range(20)]
     assert await broken(database) == []
