@@ -23,6 +23,7 @@ from kangyun.commons.population.decisions.kept import kept, traits_of
 from kangyun.commons.population.decisions.placing import Known
 from kangyun.commons.population.decisions.traits import keys_of, locks_of, traits
 from kangyun.commons.population.model import ALIKE, SENDER_SOURCE, Member, Traits
+from kangyun.commons.population.queries.placed import largest_block
 
 sql = queries("kangyun.commons.population", "queries/crowds.sql")
 
@@ -95,7 +96,7 @@ async def place_crowd(connection: Connection, source: str, patients: Sequence[di
     found = Crowd()
     fresh = [one for one in news if not any(number in mine for number in one.traits.numbers)]
     keys = sorted({key for one in fresh for key in one.keys})
-    near = _Near(await connection.fetch(sql.near, keys, numbers)) if fresh else _Near(())
+    near = _Near(await connection.fetch(sql.near, keys, numbers, largest_block())) if fresh else _Near(())
     taken: set[str] = set()
     for one in news:
         holders = {patient for number in one.traits.numbers for patient in mine.get(number, ())}

@@ -14,7 +14,7 @@ SELECT patient, numbers FROM identity WHERE numbers && $1::bigint[] AND source =
 -- All members of the Persons of which one shares a key or a number. Key by key: an overlap with thousands of keys at once is
 -- compared with all of them for each row that is found.
 WITH near AS (
-    SELECT i.person FROM unnest($1::bigint[]) k CROSS JOIN LATERAL (SELECT person FROM identity WHERE keys @> ARRAY[k]) i
+    SELECT person FROM identity_sharing($1::bigint[], $3::integer) person
     UNION
     SELECT i.person FROM unnest($2::bigint[]) n CROSS JOIN LATERAL (SELECT person FROM identity WHERE numbers @> ARRAY[n]) i
 )

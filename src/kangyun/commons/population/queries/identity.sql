@@ -10,7 +10,7 @@ ORDER BY person, updated, patient
 
 -- name: around
 SELECT patient, person, source, assurance, version, numbers, features, judged
-FROM identity_arrival($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text)
+FROM identity_arrival($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text, $6::integer)
 
 -- name: put
 INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)

@@ -12,7 +12,7 @@ import msgspec
 from kangyun.base.database import Connection, queries
 from kangyun.commons.access import key_of
 from kangyun.commons.population.decisions.kept import traits_of
-from kangyun.commons.population.decisions.matching import Evidence
+from kangyun.commons.population.decisions.matching import Evidence, weights
 from kangyun.commons.population.decisions.placing import Known, Pairs
 from kangyun.commons.population.decisions.traits import keys_of
 from kangyun.commons.population.model import Member, Traits
@@ -45,6 +45,11 @@ class Around:
     together: Pairs
 
 
+def largest_block() -> int:
+    """More records than this under one key are a crowd, whom nothing else joins."""
+    return int(weights().limits["largest_block"])
+
+
 def resident_key(patient: str) -> int:
     """The key of the record that a Patient opens."""
     return key_of("Patient", patient)
@@ -71,10 +76,11 @@ async def around(
 ) -> Around:
     """All members of the Persons of which one shares a key or a number or is one of the Patients, and of `person`.
 
+    A key that a crowd shares, more than `largest_block` of rules/matching.yaml, leads to nobody.
     Inside a transaction it waits first for the others who hold any of `locks`, and sees what they have committed.
     """
     residents = [resident_key(one) for one in patients]
-    rows = await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person)
+    rows = await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person, largest_block())
     answers = [text.split("|") for text in (rows[0]["judged"] if rows else ())]
     return Around(_grouped(rows), *(_among(answers, states) for states in (_APART, _TOGETHER)))
 

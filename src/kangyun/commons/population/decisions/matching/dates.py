@@ -14,7 +14,7 @@ _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _YEAR = re.compile(r"(?:18|19|20)\d{2}")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def parse(text: str) -> date | None:
     """A whole date `1956-03-04`, also from the beginning of a time, or None."""
     match = _DATE.match(text)
@@ -30,7 +30,7 @@ def year(text: str) -> str:
     return match[0] if match else ""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def swapped(text: str) -> str:
     """The date with day and month exchanged; empty when there is no such date or it is the same."""
     day = parse(text)
@@ -39,7 +39,7 @@ def swapped(text: str) -> str:
     return date(day.year, day.day, day.month).isoformat()
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def lunar(text: str) -> str:
     """The lunar date of a solar one, written alike: `1956-03-04` -> `1956-01-22`; a leap month bears the number before it.
 

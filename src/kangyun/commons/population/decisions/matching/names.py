@@ -104,7 +104,7 @@ def plain(text: str) -> str:
     return short if len(short) > 1 else bare
 
 
-@lru_cache(maxsize=131072)
+@lru_cache(maxsize=16384)
 def child_of(text: str) -> ChildOf | None:
     """Whose newborn a name says this is: `王芳之次女` -> ChildOf("王芳", "2"), or None."""
     match = _CHILD_OF.fullmatch(plain(text))
@@ -114,7 +114,7 @@ def child_of(text: str) -> ChildOf | None:
     return ChildOf(match["parent"], _ORDERS.get(order, ""))
 
 
-@lru_cache(maxsize=131072)
+@lru_cache(maxsize=16384)
 def spelling(text: str) -> Spelling:
     """The comparable forms of a name; empty for newborns named by a parent, unknown people and hidden names."""
     if not text or _HIDDEN.search(text) or _nobody().search(text) or child_of(text):

@@ -93,7 +93,7 @@ def document(kind: str, text: Any) -> str:
     return f"{kind}:{bare}"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def phone(text: str) -> str:
     """A telephone number in digits without the country; empty for fillers and what is too short."""
     bare = re.sub(r"\D", "", compact(text))

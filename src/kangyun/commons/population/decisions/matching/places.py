@@ -37,7 +37,7 @@ def place(address: dict[str, Any]) -> Place:
     return _read(str(address.get("text") or "") or f"{address.get('state') or ''}{address.get('city') or ''}{district}{line}", district)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _read(text: str, district: str) -> Place:
     rest = _SIGNS.sub("", unicodedata.normalize("NFKC", text[:120])).lower()
     county, rest = _county(rest, district)
