@@ -2,7 +2,7 @@
 
 Left to the kernel, whoever wakes first accepts all that waits: of eight clients that keep their connections, one process often
 gets all, and its neighbour's core stays idle. Therefore every process writes into a small file, mapped by all, how many
-connections it has. One that has more than the one with the fewest, and a quarter of that number, stops listening for two
+connections it has. One that has more than the one with the fewest, and an eighth of that number, stops listening for two
 milliseconds and then takes one in any case, so that a process that hangs costs no more than that.
 """
 
@@ -127,7 +127,7 @@ class Door:
 
     def _turn(self) -> bool:
         fewest = min(self._counts)
-        return self._own <= fewest + (fewest + 3) // 4
+        return self._own <= fewest + fewest // 8
 
     def _anyway(self) -> None:
         """The others had their time: take one, whoever's turn it is."""
