@@ -30,6 +30,9 @@ class ProbeFeed:
     async def extent(self, connection: Connection, low: str, high: str) -> tuple[int, AbstractSet[str]]:
         return await connection.fetchval(f"SELECT coalesce(max(seq), 0) FROM probe WHERE {BATCH}", low, high), {"Patient"}
 
+    async def first(self, connection: Connection, low: str, high: str, limit: int) -> Sequence[Change]:
+        return await self.page(connection, Cursor(low, high, 0, 2**62), limit)
+
     async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
         rows = await connection.fetch(
             f"SELECT * FROM probe WHERE {BATCH} AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5",

@@ -95,6 +95,10 @@ class Feed(Protocol):
         """The highest seq of a batch, 0 when it is empty, and the types of all its changes."""
         ...
 
+    async def first(self, connection: Connection, low: str, high: str, limit: int) -> Sequence[Change]:
+        """The first changes of a batch, by seq, at most `limit`."""
+        ...
+
     async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
         """The changes of a batch with after < seq <= last, of `types` where given, by seq, at most `limit`."""
         ...

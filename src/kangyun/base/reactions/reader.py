@@ -15,13 +15,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from kangyun.base.database import Connection, Database, queries
-from kangyun.base.reactions.model import Change, Cursor, Feed
+from kangyun.base.reactions.model import Change, Feed
 
 sql = queries(__package__ or "", "reactions.sql")
 
 PAGE = 500
 _KEPT = 32
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Reader:
         self._asked = asked
 
     async def _read(self, connection: Connection, low: str) -> Batch:
-        page = await self._feed.page(connection, Cursor(low, self._snapshot, 0, _LARGEST), PAGE)
+        page = await self._feed.first(connection, low, self._snapshot, PAGE)
         if len(page) == PAGE:
             last, types = await self._feed.extent(connection, low, self._snapshot)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from kangyun.base.database import Connection
 from kangyun.base.reactions import Change, Cursor
@@ -19,12 +20,16 @@ class ChangeFeed:
         row = await connection.fetchrow(sql.change_extent, low, high)
         return (row["last"], {type_name(code) for code in row["types"]}) if row and row["last"] else (0, set())
 
+    async def first(self, connection: Connection, low: str, high: str, limit: int) -> Sequence[Change]:
+        """The first changes of what the snapshot `high` sees and `low` did not, by seq."""
+        return [_change(row) for row in await connection.fetch(sql.change_first, low, high, limit)]
+
     async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
         """The next changes of a batch, by seq, of these types only where they are given."""
-        rows = await connection.fetch(
-            sql.change_page, cursor.low, cursor.high, cursor.after, cursor.last, limit, types and [type_code(one) for one in types]
-        )
-        return [
-            Change(r["seq"], r["resident"], r["key"], type_name(r["type"]), r["id"], r["version"], r["method"])
-            for r in rows
-        ]
+        codes = types and [type_code(one) for one in types]
+        rows = await connection.fetch(sql.change_page, cursor.low, cursor.high, cursor.after, cursor.last, limit, codes)
+        return [_change(row) for row in rows]
+
+
+def _change(row: Any) -> Change:
+    return Change(row["seq"], row["resident"], row["key"], type_name(row["type"]), row["id"], row["version"], row["method"])

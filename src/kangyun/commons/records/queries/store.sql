@@ -71,10 +71,17 @@ SELECT max(seq) AS last, array_agg(DISTINCT type) AS types FROM change
 WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
   AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
 
--- name: change_page
+-- name: change_first
+-- By the transactions, which are few and new: in the order of `seq`, the planner would look for them among all there are.
 SELECT seq, resident, key, type, id, version, method FROM change
 WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot)
   AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+ORDER BY seq + 0 LIMIT $3
+
+-- name: change_page
+-- By `seq`, from where one stands: of a large batch, its transactions would give all for every page.
+SELECT seq, resident, key, type, id, version, method FROM change
+WHERE pg_visible_in_snapshot(xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
   AND seq > $3 AND seq <= $4 AND ($6::smallint[] IS NULL OR type = ANY($6))
 ORDER BY seq LIMIT $5
 
