@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import ssl
@@ -114,6 +115,8 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
+        # What is there by now stays: the collector need not look at it again and again.
+        gc.freeze()
         await server.serve()
 
 

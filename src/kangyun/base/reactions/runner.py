@@ -59,7 +59,7 @@ _RESIDENTS_AT_ONCE = 6
 # rests would make those wait who ask again and again for what follows from their own writes, which costs more.
 _REST, _LONGEST_REST = 1.0, 0.1
 # Nobody waits for a backlog, such as an import leaves: it lets those who ask go before it.
-_REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG = 5.0, 5.0
+_REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG = 9.0, 5.0
 # Residents of a backlog that a reaction takes in one commit: more would make the answers between them wait.
 _TOGETHER = 25
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
