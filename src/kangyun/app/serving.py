@@ -88,6 +88,15 @@ async def work(settings: Settings) -> None:
     await services.database.stop_server()
 
 
+def _collect_less() -> None:
+    """What is there when serving begins stays: the collector of cycles need not look at it again and again.
+
+    Nor need it look at every bundle while it is read: a large one is tens of thousands of dicts and lists, all still in use.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
     """The rooms to which other systems push messages, each with the host and port at which they do."""
     return [(module, place) for module in doors("listeners") if (place := module.place(settings))]
@@ -115,8 +124,7 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
-        # What is there by now stays: the collector need not look at it again and again.
-        gc.freeze()
+        _collect_less()
         await server.serve()
 
 

@@ -30,7 +30,7 @@ def set_bases(*bases: str) -> None:
     literal.cache_clear()
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def literal(text: str) -> tuple[str | None, str, str | None]:
     """(type, text to find it by, the same with its version) of a reference; type is None for one that is not local."""
     for base in _Bases.own:

@@ -65,7 +65,7 @@ def _plain(slot: Slot) -> Collector:
     return collect
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def lexemes(letters: str, style: str, value: str, *, family: bool) -> tuple[str, ...]:
     """All lexemes of a text."""
     folded = squeeze(fold(value))[:LEXEME_LENGTH]
