@@ -67,6 +67,7 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: in
             await stack.enter_async_context(module.accepting(services, one))
         tls = await stack.enter_async_context(encrypted(settings))
         server = _Server(_config(services, health.database_checks(services.database), tls), door, settings.slow_client_seconds)
+        _collect_less()
         serving = asyncio.create_task(server.serve())
         try:
             await asyncio.shield(serving)
