@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from kangyun.base import reactions
 from kangyun.base.database import Connection, Database
 from kangyun.base.errors import refuse
-from kangyun.base.reactions import Change, Cursor, Reaction
+from kangyun.base.reactions import Change, Cursor, Feed, Reaction
 from kangyun.base.reactions.runner import Once
 from tests.base.waiting import becomes, until
 
@@ -66,11 +66,11 @@ async def _empty(database: Database) -> None:
 
 @asynccontextmanager
 async def running(
-    database: Database, reaction: Reaction, desk: Desk | None = None, crowd: int = 0
+    database: Database, reaction: Reaction, desk: Desk | None = None, crowd: int = 0, feed: Feed | None = None
 ) -> AsyncGenerator[None]:
     handle = desk or Desk()
     task = asyncio.create_task(
-        reactions.run_feed(database, [reaction], ProbeFeed(), lambda _name: handle, poll=0.05, crowd=lambda: crowd),
+        reactions.run_feed(database, [reaction], feed or ProbeFeed(), lambda _name: handle, poll=0.05, crowd=lambda: crowd),
     )
     try:
         yield
@@ -83,6 +83,11 @@ async def add(database: Database, *residents: int) -> None:
     async with database.connection() as connection:
         for resident in residents:
             await connection.execute("INSERT INTO probe (resident, version) VALUES ($1, 1)", resident)
+
+
+async def backlog(database: Database, number: int) -> None:
+    async with database.connection() as connection:
+        await connection.execute("INSERT INTO probe (resident, version) SELECT n, 1 FROM generate_series(1, $1::integer) n", number)
 
 
 async def position(database: Database) -> int:
@@ -171,6 +176,52 @@ async def test_a_change_that_fails_for_good_is_parked_with_its_reason_and_can_be
         assert await reactions.resume(connection) == 1
         await until(lambda: seen == [2, 1])
         await becomes(lambda: reactions.parked(connection), [])
+
+
+async def test_a_backlog_is_taken_together_and_only_whose_change_fails_waits(database: Database) -> None:
+    seen: list[int] = []
+    groups: list[int] = []
+
+    async def act(_handle: Any, change: Change) -> None:
+        if change.resident == 7:
+            raise ValueError("王小明")
+        seen.append(change.resident)
+
+    async def together(handle: Any, changes: Sequence[Change]) -> None:
+        if any(change.resident == 7 for change in changes):
+            raise ValueError("王小明")
+        await handle.commit([])
+        groups.append(len(changes))
+        seen.extend(change.resident for change in changes)
+
+    await backlog(database, 700)
+    desk = Desk()
+    reaction = Reaction("test.many", listens={"Patient"}, writes=set(), act=act, together=together)
+    async with running(database, reaction, desk), database.connection() as connection:
+        await until(lambda: len(seen) == 699)
+        await becomes(lambda: given_up(connection), [False])
+    assert sorted(seen) == [number for number in range(1, 701) if number != 7]
+    assert max(groups) > 1
+    assert sum(groups) < 500  # The last page is no backlog, and the group of 7 was taken one by one.
+    assert len(desk.commits) == len(groups)
+
+
+async def test_a_backlog_that_concerns_nobody_is_not_read_through(database: Database) -> None:
+    await backlog(database, 6000)
+    pages = 0
+
+    class Counted(ProbeFeed):
+        async def page(self, connection: Connection, cursor: Cursor, limit: int, types: AbstractSet[str] | None = None) -> Sequence[Change]:
+            nonlocal pages
+            pages += 1
+            return await super().page(connection, cursor, limit, types)
+
+    seen: list[int] = []
+    reaction = replace(noting(seen), listens={"Organization"})
+    async with running(database, reaction, feed=Counted()):
+        await becomes(lambda: position(database), 6000)
+    assert seen == []
+    assert pages < 6  # Of twelve: the first one of the batch, and whether more has come meanwhile.
 
 
 async def test_a_database_that_is_away_counts_as_nobodys_failure(database: Database) -> None:
