@@ -22,7 +22,8 @@ FAR = Decimal(10) ** 30
 
 @cache
 def _extract(type_: str, expression: str) -> Any:
-    return fhirpath.compile_fast(expression, type_)
+    # R4 writes DateTime for dateTime in one place, the value-date of code-value-date.
+    return fhirpath.compile_fast(expression.replace("as(DateTime)", "as(dateTime)"), type_)
 
 
 def values(resource: Json, code: str) -> list[tuple[str, Any]]:

@@ -204,6 +204,16 @@ async def test_it_finds_what_a_plain_scan_finds(
         chains.FEW, chains.SOME = usual
 
 
+async def test_a_code_with_a_date_as_its_value_is_found_by_both(database: Database) -> None:
+    world = [
+        {"resourceType": "Observation", "id": str(number), "status": "final", "code": {"coding": [{"code": code}]}, "valueDateTime": when}
+        for number, (code, when) in enumerate([("a", "2012"), ("a", "2013"), ("b", "2012")], 1)
+    ]
+    await fill(database, world)
+    asked = [("code-value-date", "a$2012")]
+    assert await found(database, "Observation", asked) == scan(world, "Observation", asked) == {"1"}
+
+
 def _examples() -> list[Path]:
     if not EXAMPLES.exists():
         pytest.skip("the official examples are not installed")
