@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from math import isinf
 from typing import Any, NoReturn
@@ -26,7 +25,6 @@ MAX_DEPTH = 64
 MAX_NUMBER = 100
 BOM = b"\xef\xbb\xbf"
 
-_read = msgspec.json.Decoder().decode
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _TOO_DEEP = re.compile(rb"\n" + b" " * (2 * MAX_DEPTH + 1))
 
@@ -37,23 +35,13 @@ def loads(data: bytes) -> dict[str, Any]:
     Numbers become int, float where the float writes the same text, else Decimal.
     """
     text = data.removeprefix(BOM)
-    found = _fast(text, _read_exactly)
+    found = _fast(text)
     return found if _written_again(text, found) else _by_the_book(text)
 
 
-def parse(data: bytes) -> tuple[dict[str, Any], bool]:
-    """The object as the fast reader sees it, and whether writing it again gives the same bytes.
-
-    False means: read with loads() before storing, for a decimal's precision may be lost or a key may occur twice (or
-    the text merely holds escapes).
-    """
-    found = _fast(data.removeprefix(BOM), _read)
-    return found, _written_again(data, found)
-
-
-def _fast(text: bytes, read: Callable[[bytes], Any]) -> dict[str, Any]:
+def _fast(text: bytes) -> dict[str, Any]:
     try:
-        found = read(text)
+        found = _read_exactly(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _fault(text, error) from None
     if not isinstance(found, dict):

@@ -242,12 +242,15 @@ class _Runner:
 
     def _work(self, lines: dict[int, list[Change]], waiting: set[int], places: asyncio.Semaphore) -> Iterator[Coroutine[Any, Any, None]]:
         """The deliveries of a page: resident by resident, or some residents at once."""
-        together = [line for resident, line in lines.items() if resident not in waiting] if self._is_behind and self.reaction.together else []
-        for start in range(0, len(together), _TOGETHER):
-            yield self._deliver_together(together[start : start + _TOGETHER], places)
-        for resident, line in lines.items():
-            if resident in waiting or not together:
-                yield self._deliver_line(line, places, resident in waiting)
+        for resident in waiting:
+            yield self._deliver_line(lines[resident], places, behind=True)
+        free = [line for resident, line in lines.items() if resident not in waiting]
+        if self._is_behind and self.reaction.together:
+            for start in range(0, len(free), _TOGETHER):
+                yield self._deliver_together(free[start : start + _TOGETHER], places)
+        else:
+            for line in free:
+                yield self._deliver_line(line, places, behind=False)
 
     async def _waiting(self, residents: Sequence[int]) -> set[int]:
         """Those of the residents who have parked changes."""

@@ -267,8 +267,8 @@ class Trail:
             self._storing = None
 
     async def _flush(self) -> None:
-        """Give the disk what cannot come into the tables now."""
-        if self._journal is not None:
+        """Give the disk what cannot come into the tables now, unless it has it."""
+        if self._journal is not None and not self._on_disk:
             self._writing = asyncio.get_running_loop().run_in_executor(None, self._journal.flush)
             with suppress(OSError):
                 await asyncio.shield(self._writing)

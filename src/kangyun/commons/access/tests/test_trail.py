@@ -228,7 +228,7 @@ async def test_what_was_changed_in_a_journal_is_not_taken_for_true(slow: Trail, 
 
 
 @pytest.fixture
-async def patient(services: Services, tmp_path: Path) -> AsyncIterator[Trail]:
+async def strict(services: Services, tmp_path: Path) -> AsyncIterator[Trail]:
     """A trail whose callers wait for the disk."""
     async with Trail(services.database, services.keys, tmp_path / "disk", on_disk=True) as one:
         yield one
@@ -258,15 +258,15 @@ async def test_what_is_kept_outlives_the_process_and_what_waits_for_the_database
     assert "user/quick" in await names(database)
 
 
-async def test_where_it_is_asked_for_the_disk_has_it_first(patient: Trail, tmp_path: Path) -> None:
-    patient.note(event("user/sure"))
-    await patient.kept()
+async def test_where_it_is_asked_for_the_disk_has_it_first(strict: Trail, tmp_path: Path) -> None:
+    strict.note(event("user/sure"))
+    await strict.kept()
     files = open_journals(tmp_path / "disk")
     assert files
     assert all(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_DSYNC for file in files)
 
 
-async def test_a_slow_disk_is_written_to_by_a_thread(patient: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_disk_is_written_to_by_a_thread(strict: Trail, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     quick, threads = journals.Journal.write, set[int]()
 
     def slow(*given: Any) -> None:
@@ -276,9 +276,9 @@ async def test_a_slow_disk_is_written_to_by_a_thread(patient: Trail, database: D
 
     monkeypatch.setattr(journals.Journal, "write", slow)
     for number in range(20):
-        patient.note(event(f"user/thread-{number:02}"))
-        await patient.kept()
-    await patient.settled()
+        strict.note(event(f"user/thread-{number:02}"))
+        await strict.kept()
+    await strict.settled()
     assert len(threads) > 1
     assert [name for name in await names(database) if "thread" in name] == [f"user/thread-{number:02}" for number in range(20)]
     assert await broken(database) == []
