@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -66,11 +66,11 @@ async def _empty(database: Database) -> None:
 
 @asynccontextmanager
 async def running(
-    database: Database, reaction: Reaction, desk: Desk | None = None, crowd: int = 0, feed: Feed | None = None
+    database: Database, reaction: Reaction, desk: Desk | None = None, crowd: Callable[[], int] = lambda: 0, feed: Feed | None = None
 ) -> AsyncGenerator[None]:
     handle = desk or Desk()
     task = asyncio.create_task(
-        reactions.run_feed(database, [reaction], feed or ProbeFeed(), lambda _name: handle, poll=0.05, crowd=lambda: crowd),
+        reactions.run_feed(database, [reaction], feed or ProbeFeed(), lambda _name: handle, poll=0.05, crowd=crowd),
     )
     try:
         yield
@@ -335,19 +335,20 @@ def test_an_endless_loop_is_found_and_a_reasoned_one_allowed() -> None:
     assert reactions.endless_loop([reaction("self", "Patient", "Patient")]) == ["self"]
 
 
-@pytest.mark.parametrize(("crowd", "most"), [(0, 6), (3, 1)])
-async def test_reactions_give_way_while_requests_are_answered(database: Database, crowd: int, most: int) -> None:
-    at_work, seen = 0, list[int]()
+@pytest.mark.parametrize(("before", "then", "most"), [(0, 0, 6), (3, 3, 1), (0, 3, 2)])
+async def test_reactions_give_way_while_requests_are_answered(database: Database, before: int, then: int, most: int) -> None:
+    """Also to a crowd that comes while a page is being delivered: only what was begun before it goes on beside."""
+    crowd, at_work, seen = before, 0, list[int]()
 
     async def act(_handle: Any, change: Change) -> None:
-        nonlocal at_work
-        at_work += 1
+        nonlocal at_work, crowd
+        crowd, at_work = then, at_work + 1
         seen.append(at_work)
         await asyncio.sleep(0.01)
         at_work -= 1
         del change
 
     await add(database, *range(12))
-    async with running(database, Reaction("test.note", listens={"Patient"}, writes={"Flag"}, act=act), crowd=crowd):
+    async with running(database, Reaction("test.note", listens={"Patient"}, writes={"Flag"}, act=act), crowd=lambda: crowd):
         await until(lambda: len(seen) == 12)
     assert max(seen) == most

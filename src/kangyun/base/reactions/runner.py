@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -152,6 +152,8 @@ class _Runner:
     _waits: bool = field(default=True, init=False)
     # Whether there is more to deliver than one page.
     _is_behind: bool = field(default=False, init=False)
+    # Held by who works and rests while requests are being answered, so that all of them together rest as one would.
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
         while True:
@@ -234,7 +236,7 @@ class _Runner:
         if not lines:
             return
         waiting = await self._waiting(list(lines)) if self._waits else set[int]()
-        places = asyncio.Semaphore(1 if self.crowd() else _RESIDENTS_AT_ONCE)
+        places = asyncio.Semaphore(_RESIDENTS_AT_ONCE)
         ended = await asyncio.gather(*self._work(lines, waiting, places), return_exceptions=True)
         for error in ended:
             if error is not None:
@@ -260,7 +262,7 @@ class _Runner:
 
     async def _deliver_line(self, line: Sequence[Change], places: asyncio.Semaphore, behind: bool) -> None:
         """Deliver one resident's changes in order; from the first failure on, the rest waits behind it."""
-        async with places:
+        async with places, self._turn_of_one():
             for change in line:
                 if behind:
                     await self._park(change, 0, "waits behind an earlier change", 0.0)
@@ -277,13 +279,17 @@ class _Runner:
         act = self.reaction.together
         assert act is not None
         changes = [change for line in lines for change in line]
-        async with places:
+        async with places, self._turn_of_one():
             began = time.monotonic()
             failed = await self._act(changes, lambda handle: act(handle, changes))
             await self._rest(began)
         if failed:
             for line in lines:
                 await self._deliver_line(line, places, behind=False)
+
+    def _turn_of_one(self) -> AbstractAsyncContextManager[None]:
+        """While requests are being answered, one after the other; the crowd is asked anew before each, since it comes and goes."""
+        return self._turn if self.crowd() else nullcontext()
 
     async def _rest(self, began: float) -> None:
         """Let those go first who wait for an answer."""
