@@ -16,6 +16,7 @@ from kangyun.base import reactions
 from kangyun.base.database import Connection, Database
 from kangyun.base.errors import refuse
 from kangyun.base.reactions import Change, Cursor, Feed, Reaction
+from kangyun.base.reactions.reader import PAGE
 from kangyun.base.reactions.runner import Once
 from tests.base.waiting import becomes, until
 
@@ -335,20 +336,30 @@ def test_an_endless_loop_is_found_and_a_reasoned_one_allowed() -> None:
     assert reactions.endless_loop([reaction("self", "Patient", "Patient")]) == ["self"]
 
 
-@pytest.mark.parametrize(("before", "then", "most"), [(0, 0, 6), (3, 3, 1), (0, 3, 2)])
-async def test_reactions_give_way_while_requests_are_answered(database: Database, before: int, then: int, most: int) -> None:
-    """Also to a crowd that comes while a page is being delivered: only what was begun before it goes on beside."""
+@pytest.mark.parametrize(
+    ("residents", "before", "then", "most"),
+    [
+        pytest.param(12, 0, 0, 6, id="nobody-asks"),
+        pytest.param(12, 3, 3, 6, id="people-wait-for-them"),
+        pytest.param(2, 3, 3, 1, id="few-let-others-go-first"),
+        pytest.param(PAGE, 3, 3, 1, id="a-backlog-lets-others-go-first"),
+        pytest.param(PAGE, 0, 3, 2, id="also-those-who-came-after-it-was-begun"),
+    ],
+)
+async def test_reactions_give_way_while_requests_are_answered(
+    database: Database, residents: int, before: int, then: int, most: int
+) -> None:
     crowd, at_work, seen = before, 0, list[int]()
 
     async def act(_handle: Any, change: Change) -> None:
         nonlocal at_work, crowd
         crowd, at_work = then, at_work + 1
         seen.append(at_work)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0 if residents == PAGE else 0.01)
         at_work -= 1
         del change
 
-    await add(database, *range(12))
+    await add(database, *range(residents))
     async with running(database, Reaction("test.note", listens={"Patient"}, writes={"Flag"}, act=act), crowd=lambda: crowd):
-        await until(lambda: len(seen) == 12)
+        await until(lambda: len(seen) == residents)
     assert max(seen) == most

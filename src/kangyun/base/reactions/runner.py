@@ -55,9 +55,10 @@ _SAVE_SECONDS = 2.0
 # How late that changes were delivered: after an accident they are delivered again, which their keys make harmless.
 _SAVE_DELIVERED_SECONDS = 0.25
 _RESIDENTS_AT_ONCE = 6
-# While requests are being answered: rest this many times as long as the last delivery took, in seconds at most. Longer
-# rests would make those wait who ask again and again for what follows from their own writes, which costs more.
-_REST, _LONGEST_REST = 1.0, 0.1
+# While requests are being answered: for so few residents one after the other, with a rest as many times as long as the last
+# delivery took, in seconds at most. More of them, and people wait for what follows from their writes: it is done at once, for
+# whoever waits asks again and again, which costs more. Nobody waits like that for what may be done for many together.
+_FEW, _REST, _LONGEST_REST = 2, 1.0, 0.1
 # Nobody waits for a backlog, such as an import leaves: it lets those who ask go before it.
 _REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG = 9.0, 5.0
 # Residents of a backlog that a reaction takes in one commit: more would make the answers between them wait.
@@ -119,8 +120,8 @@ async def run_feed(
 ) -> None:
     """Run all reactions until cancelled; several processes may do so at once.
 
-    `crowd` tells how many requests are being answered in this process: while there are any, reactions take one resident
-    at a time and rest between them, for people wait and what follows from their writes can.
+    `crowd` tells how many requests are being answered in this process: while there are any, reactions with little to do, or
+    with a backlog, take one resident at a time and rest between them, for people wait and what follows from their writes can.
     `open_handle(name)` gives the handle of the system under a reaction's name. What was being delivered when the task
     is cancelled, or the process killed, is delivered again by whoever comes next.
     """
@@ -152,6 +153,8 @@ class _Runner:
     _waits: bool = field(default=True, init=False)
     # Whether there is more to deliver than one page.
     _is_behind: bool = field(default=False, init=False)
+    # Whether so many residents are in the page that people wait for them, and not as many as in a backlog.
+    _is_awaited: bool = field(default=False, init=False)
     # Held by who works and rests while requests are being answered, so that all of them together rest as one would.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -237,6 +240,7 @@ class _Runner:
             return
         waiting = await self._waiting(list(lines)) if self._waits else set[int]()
         places = asyncio.Semaphore(_RESIDENTS_AT_ONCE)
+        self._is_awaited = len(lines) > _FEW and not self._is_behind and not self.reaction.together
         ended = await asyncio.gather(*self._work(lines, waiting, places), return_exceptions=True)
         for error in ended:
             if error is not None:
@@ -288,12 +292,15 @@ class _Runner:
                 await self._deliver_line(line, places, behind=False)
 
     def _turn_of_one(self) -> AbstractAsyncContextManager[None]:
-        """While requests are being answered, one after the other; the crowd is asked anew before each, since it comes and goes."""
-        return self._turn if self.crowd() else nullcontext()
+        """Who gives way goes one after the other; that is asked anew before each, since the crowd comes and goes."""
+        return self._turn if self._gives_way() else nullcontext()
+
+    def _gives_way(self) -> bool:
+        """Whether those who wait for an answer go first."""
+        return not self._is_awaited and self.crowd() > 0
 
     async def _rest(self, began: float) -> None:
-        """Let those go first who wait for an answer."""
-        if self.crowd():
+        if self._gives_way():
             rest, longest = (_REST_OF_BACKLOG, _LONGEST_REST_OF_BACKLOG) if self._is_behind else (_REST, _LONGEST_REST)
             await asyncio.sleep(min(longest, rest * (time.monotonic() - began)))
 
