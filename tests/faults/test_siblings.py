@@ -164,3 +164,21 @@ def test_siblings_end_with_the_first_process_and_free_its_port(pair: Server) -> 
     psutil.wait_procs([sibling], timeout=30)
     assert not sibling.is_running()
     _until(lambda: len(_answering(pair)) == 2)
+
+
+def test_a_sibling_that_still_answers_does_not_keep_the_ports_from_the_next_server(pair: Server) -> None:
+    [sibling] = _siblings(pair)
+    half: list[socket.socket] = []
+    try:
+        while not _held(sibling, pair.port):
+            assert len(half) < 200
+            half.append(socket.create_connection(("127.0.0.1", pair.port), PATIENCE))
+            half[-1].sendall(b"POST /fhir/Patient HTTP/1.1\r\nHost: a\r\nContent-Type: application/fhir+json\r\nContent-Length: 99\r\n\r\n{")
+            time.sleep(0.05)
+        time.sleep(1)  # It reads what came, and waits for the rest.
+        pair.kill()
+        pair.start()
+    finally:
+        for one in half:
+            one.close()
+    _until(lambda: len(_answering(pair)) == 2)

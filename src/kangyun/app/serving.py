@@ -72,6 +72,9 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: in
         try:
             await asyncio.shield(serving)
         finally:
+            # All at once: whoever is started in the place of a killed one needs the ports, and what goes on here may take long.
+            for one in (door, *others):
+                one.close()
             server.should_exit = True
             await asyncio.wait({serving}, timeout=11)
 
