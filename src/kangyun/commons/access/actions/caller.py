@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from kangyun.base import clock
 from kangyun.base.database import Connection, Database, queries
 from kangyun.base.errors import Problem, refuse
 from kangyun.commons.access.actions.houses import Houses, Keys, Questions
-from kangyun.commons.access.decisions import masking, policy, scopes, sight
+from kangyun.commons.access.decisions import masking, policy, scopes, sensitive, sight
 from kangyun.commons.access.model import Actor, Event
-from kangyun.commons.records import Stored, Written, hash64, rewritten, search
+from kangyun.commons.records import Stored, Write, Written, hash64, rewritten, search
 
 sql = queries("kangyun.commons.access", "queries/relations.sql")
 
@@ -149,12 +150,44 @@ class Caller:
             return stored
         return rewritten(stored, masking.mask(stored.resource, self._mask))
 
+    @property
+    def is_masked(self) -> bool:
+        """Whether it sees less of a resource than is in it."""
+        return self._mask != masking.NONE
+
+    def masked_written(self, written: Sequence[Written]) -> list[Written]:
+        """What it may see of what it has written, or found there by a condition."""
+        return [replace(one, stored=self.masked(one.stored)) if self.is_masked and one.stored else one for one in written]
+
+    def sees_former(self, current: Stored, version: Stored) -> bool:
+        """Whether a former version is shown to whoever sees the current one under conditions.
+
+        What was judged holds for it only where it was of the same resident and of no class that the current one is not of;
+        whether it answered the search of a scope, nobody knows.
+        """
+        if version.version == current.version:
+            return True
+        if version.resident != current.resident or self._searching("history", current.type):
+            return False
+        return version.deleted or set(sensitive.tokens(version.resource)) <= set(sensitive.tokens(current.resource))
+
+    def _searching(self, interaction: str, type_: str) -> bool:
+        return any(limit.query for limit in scopes.limits(self._scopes or (), interaction, type_))
+
+    def check_conditions(self, writes: Sequence[Write]) -> None:
+        """Raise Problem 403 for a condition of whoever sees masked: what it finds would tell what is masked."""
+        if self.is_masked and any(write.condition is not None for write in writes):
+            raise forbidden()
+
     def check_asked(self, query: search.Query) -> None:
         """Raise Problem 403 when a search or its order asks for what is masked: it would find it out."""
+        self.check_names(query.type, [part for name, value in query.params for part in (name, value if name == "_sort" else "")])
+
+    def check_names(self, type_: str | None, asked: Sequence[str]) -> None:
+        """Raise Problem 403 when one of these parameters of a search is closed to it."""
         if self._mask == masking.NONE:
             return
-        closed = _blocked(query.type, self._mask)
-        asked = [part for name, value in query.params for part in (name, value if name == "_sort" else "")]
+        closed = _blocked(type_, self._mask)
         if not closed.isdisjoint(word for text in asked for word in _words(text)):
             raise forbidden()
 

@@ -22,7 +22,7 @@ from kangyun.commons.access.actions import consents, signed
 from kangyun.commons.access.actions.caller import Caller, forbidden
 from kangyun.commons.access.actions.houses import Houses
 from kangyun.commons.access.decisions import platforms_own, policy
-from kangyun.commons.access.decisions.relations import named_patients, relating
+from kangyun.commons.access.decisions.relations import named_files, named_patients, relating
 from kangyun.commons.access.model import Actor, Event, Page
 from kangyun.commons.access.queries import emergency
 from kangyun.commons.records import HistoryPage, Store, Stored, StoreSession, Write, Written, same_person, search
@@ -91,21 +91,31 @@ class _Session:
     async def fetch_version(self, type_: str, id_: str, version: int) -> Stored | None:
         """One version of a resource."""
         self._caller.judge("history", type_)
-        if not self._caller.free("history", type_) and await self._fetched("history", type_, id_) is None:
-            return None
+        current = None
+        if not self._caller.free("history", type_):
+            current = await self._fetched("history", type_, id_)
+            if current is None:
+                return None
         found = await self._inner.fetch_version(type_, id_, version)
+        if found and current and not self._caller.sees_former(current, found):
+            return None
         self._caller.touched("history", (found,) if found else ())
         return found and self._caller.masked(found)
 
     async def versions(self, type_: str | None, id_: str | None, page: Mapping[str, Any]) -> HistoryPage:
         """A page of history, newest first; that of a type or of everything only for callers without conditions."""
-        self._caller.judge("history", type_)
-        if not self._caller.free("history", type_):
+        caller = self._caller
+        caller.judge("history", type_)
+        current = None
+        if not caller.free("history", type_):
             if type_ is None or id_ is None:
                 raise forbidden()
-            if await self._fetched("history", type_, id_) is None:
+            current = await self._fetched("history", type_, id_)
+            if current is None:
                 raise refuse(404, "not-found", "records.not-found", type=type_)
         found = await self._inner.versions(type_, id_, page)
+        if current is not None:
+            found = HistoryPage([one for one in found.versions if caller.sees_former(current, one)], None, found.next)
         self._caller.touched("history", found.versions)
         found.versions[:] = map(self._caller.masked, found.versions)
         return found
@@ -119,6 +129,11 @@ class _Session:
         self._caller.searched(query, result)
         result.rows, result.included = (list(map(self._caller.masked, rows)) for rows in (result.rows, result.included))
         return result
+
+    def judge_finding(self, type_: str, names: Sequence[str]) -> None:
+        """Raise Problem 403 unless the caller may search a type by these parameters: for what finds in another way than a search."""
+        self._caller.judge("search", type_)
+        self._caller.check_names(type_, names)
 
     async def _fetched(self, interaction: str, type_: str, id_: str) -> Stored | None:
         """A resource that the caller may see; a hidden or (where conditions hold) deleted one is not there."""
@@ -229,7 +244,7 @@ class Transaction(_Session):
         if bound:
             await self._check_after(written)
         caller.wrote(written)
-        return written
+        return caller.masked_written(written)
 
     def wrote(self, written: Sequence[Written]) -> None:
         """Remember for the trail what was written in this transaction past it, by the store's way for very many."""
@@ -239,6 +254,8 @@ class Transaction(_Session):
         """What is changed must be seen as it was; that also keeps an id from being tried out. The platform's own is its alone."""
         if any(platforms_own.may_be(one.type) and platforms_own.is_own(one.resource) for one in writes):
             raise refuse(403, "forbidden", "access.platforms-own")
+        self._caller.check_conditions(writes)
+        await self._check_files(writes)
         for method in ("update", "delete"):
             names = [(w.type, id_) for w in writes if w.method == method and (id_ := _own_id(w)) and not self._caller.free(method, w.type)]
             seen = await self._session.seen(await self._caller.sight(method, self.connection), names) if names else {}
@@ -262,6 +279,12 @@ class Transaction(_Session):
             if len(known) < len(names):
                 raise forbidden()
 
+    async def _check_files(self, writes: Sequence[Write]) -> None:
+        """Who names a file in a document must see that file already: a document of one's own would open it."""
+        for id_ in {id_ for write in writes for id_ in named_files(write.resource)}:
+            if not self._caller.free("read", "Binary") and (not self._caller.allows("search", "DocumentReference") or await self._enclosed(id_) is None):
+                raise forbidden()
+
     async def _check_after(self, written: Sequence[Written]) -> None:
         """What was written must be what the caller may write; the refusal takes the transaction back."""
         for method, status in (("create", 201), ("update", 200)):
@@ -272,6 +295,9 @@ class Transaction(_Session):
 
     async def _seen_by_conditions(self, writes: Sequence[Write]) -> search.Restriction:
         """What conditional writes and references may find: what every method among them lets the caller see."""
+        if self._caller.is_masked:
+            # A reference by a search would tell what is masked: it finds nothing.
+            return search.Restriction({})
         methods = {"search", *(write.method for write in writes if write.condition is not None and write.method != "create")}
         sights = [await self._caller.sight(method, self.connection) for method in sorted(methods)]
         return search.narrowest(sights)

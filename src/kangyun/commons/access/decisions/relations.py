@@ -48,6 +48,17 @@ def named_patients(resource: Any) -> Iterator[str]:
             yield from named_patients(value)
 
 
+def named_files(resource: Any) -> Iterator[str]:
+    """The ids of the Binaries whose sight a DocumentReference gives, as its search by location finds them."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "DocumentReference":  # pyright: ignore[reportUnknownMemberType] - JSON of any shape
+        return
+    for content in resource.get("content") or ():  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        attachment = content.get("attachment") if isinstance(content, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        url = attachment.get("url") if isinstance(attachment, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if isinstance(url, str) and url.startswith("Binary/"):
+            yield url.removeprefix("Binary/")
+
+
 def _row(entry: Mapping[str, Any]) -> Row:
     status = entry.get("status")
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -231,3 +232,58 @@ async def test_who_sees_masked_can_neither_read_nor_find_nor_sort_by_what_is_mas
         with pytest.raises(Problem) as refusal:
             await handle.search(type_, query)
         assert refusal.value.status == 403, asked
+
+
+async def test_whoever_sees_masked_finds_nothing_out_by_writing(services: Services) -> None:
+    writing = Role("a-window", {}, "staff", frozenset(), {name: over(CLINICAL, Where("institution")) for name in policy.INTERACTIONS}, mask="masked")
+    ROLES["a-window"] = writing
+    window = services.gate.open(Actor("user/10", "a-window", "city"))
+    new = {"resourceType": "Observation", "status": "final", "code": {"text": "血压"}, "subject": ref("Patient/li")}
+    number = "urn:oid:2.16.156.10011.1.3|990101199001011234"
+    for refused in (
+        Write("create", "Observation", new, condition=f"_id=of-li&patient.identifier={number}"),
+        Write("update", "Observation", new, condition=f"_id=of-li&patient.identifier={number}"),
+        Write("delete", "Observation", condition=f"_id=of-li&patient.identifier={number}"),
+        Write("create", "Observation", new | {"subject": ref(f"Patient?identifier={number}")}),
+    ):
+        with pytest.raises(Problem) as refusal:
+            await window.write([refused])
+        assert refusal.value.status in {403, 412}
+    [written] = await window.write([Write("create", "Observation", new | {"subject": ref("Patient/li") | {"display": "李建国"}})])
+    assert written.stored
+    assert "建国" not in str(written.stored.resource)
+
+
+async def test_a_former_version_of_somebody_else_or_of_a_closed_class_stays_hidden(services: Services, doctor: Handle) -> None:
+    """What a laboratory filed under the wrong resident, or named before it was found to be another thing, is not read in the history."""
+    system = services.gate.system("test")
+    for version in (observation("moved", "li"), observation("moved", "wang-city", code={"text": "梅毒"}), observation("moved", "wang-city")):
+        await system.commit([Write("update", "Observation", version, "moved")])
+    assert [one.version for one in (await doctor.versions("Observation", "moved", {})).versions] == [3]
+    assert (await doctor.versions("Observation", "moved", {})).total is None
+    assert await doctor.fetch_version("Observation", "moved", 3)
+    assert await doctor.fetch_version("Observation", "moved", 2) is None
+    assert await doctor.fetch_version("Observation", "moved", 1) is None
+    assert len(await system.history("Observation", "moved")) == 3
+    await system.commit([Write("update", "Observation", observation("moved", "wang-city", note=[{"text": "x"}]), "moved")])
+    assert [one.version for one in (await doctor.versions("Observation", "moved", {})).versions] == [4, 3]
+    narrow = services.gate.open(replace(doctor.actor, scopes="user/Observation.rs?code:text=血压"))
+    assert [one.version for one in (await narrow.versions("Observation", "moved", {})).versions] == [4]
+
+
+async def test_a_document_of_ones_own_opens_no_file_of_somebody_else(services: Services) -> None:
+    await services.gate.system("test").commit([
+        Write("update", "Binary", {"resourceType": "Binary", "id": "film", "contentType": "text/plain", "data": "eA=="}, "film")])
+    doctor = services.gate.open(Actor("user/1", "hospital_doctor", "county", "doctor", account="1"))
+    made = {"resourceType": "DocumentReference", "status": "current", "subject": ref("Patient/wang-county"), "content": [{"attachment": {"url": "Binary/film"}}]}
+    with pytest.raises(Problem) as refusal:
+        await doctor.write([Write("create", "DocumentReference", made)])
+    assert refusal.value.status == 403
+    [kept] = await doctor.write([Write("create", "DocumentReference", made | {"content": [{"attachment": {"url": "https://example.org/film"}}]})])
+    with pytest.raises(Problem):
+        await doctor.write([Write("update", "DocumentReference", made | {"id": kept.id}, kept.id)])
+    assert await doctor.read("Binary", "film") is None
+    # A file that one sees already may be named again.
+    await services.gate.system("test").commit([Write("create", "DocumentReference", made | {"subject": ref("Patient/wang-city")})])
+    [again] = await doctor.write([Write("create", "DocumentReference", made)])
+    assert again.status == 201

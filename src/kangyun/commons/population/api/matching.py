@@ -32,6 +32,8 @@ async def match(request: Request) -> Response:
     patient = asked.resource()
     if patient.get("resourceType") != "Patient":
         raise refuse(400, "required", "population.no-resource", "Parameters.parameter")
+    # Whether somebody is there is told to those only who could search for it.
+    request.state.handle.judge_finding("Patient", ("identifier", "name", "birthdate", "telecom", "address"))
     found = await matches(request.state.handle, patient)
     if asked.flag("onlyCertainMatches"):
         certain = [one for one in found if one.grade == "certain"]

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from kangyun.app.services import Services
-from kangyun.commons.access import Handle
+from kangyun.app.web import build
+from kangyun.commons.access import Actor, Handle
 from kangyun.commons.population import register
 from kangyun.commons.population.model import ID_NUMBER_SYSTEM
 from kangyun.commons.population.tests.people import ADDRESS, id_number, resident
@@ -52,6 +53,16 @@ async def test_match_leaves_out_what_is_not_certain_when_asked(api: httpx.AsyncC
     assert grade(found) in {"probable", "possible"}
     assert await asked(api, doubtful, {"name": "onlyCertainMatches", "valueBoolean": True}) == []
     assert await asked(api, doubtful, {"name": "count", "valueInteger": 0}) == []
+
+
+@pytest.mark.parametrize("role", ["public_health", "researcher", "supervisor", "insurer", "courier", "system_admin", "security_admin", "audit_admin", "unbound"])
+async def test_match_tells_nobody_who_may_not_search_people_that_somebody_is_there(services: Services, known: list[str], role: str):
+    """Whether there is somebody of a name and a number is told neither by an answer nor by a refusal."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(build(services, {})), base_url="http://kangyun.test") as client:
+        token = await services.entries.issue(Actor(f"user/{role}", role, "house", account=role), kind="token", lasts=600)
+        for asked_for in (resident("", NUMBER), resident(name="郑克爽", birthDate="1933-03-03")):
+            body = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {"resourceType": "Patient", **asked_for}}]}
+            assert (await client.post("/fhir/Patient/$match", json=body, headers={"authorization": f"Bearer {token}"})).status_code == 403
 
 
 async def test_match_finds_nobody_for_a_stranger_and_refuses_what_is_no_patient(api: httpx.AsyncClient, known: list[str]):
