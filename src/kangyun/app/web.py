@@ -41,6 +41,7 @@ log = structlog.get_logger()
 # What RFC 6750 section 3.1 calls it when a token does not do.
 _BEARER_ERRORS = {401: "invalid_token", 403: "insufficient_scope"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_UNATTENDED = "x-unattended"
 # The addresses at which a sender's own key opens.
 _RECEIVE = "exchange.receive"
 
@@ -139,7 +140,11 @@ def _gate(services: Services) -> Enter:
 async def _shown(services: Services, request: Request, address: str) -> tuple[Actor | None, bool]:
     """Whose session or token the caller shows, None for none that is good; and whether it is a token."""
     secret, bearer = _secret(request)
-    return (services.entries.remembered(secret, address) or await services.entries.actor(secret, address)) if secret else None, bearer
+    if not secret:
+        return None, bearer
+    # A page that is left open asks for its news by itself (base/web/static/shell.js).
+    used = bearer or _UNATTENDED not in request.headers
+    return services.entries.remembered(secret, address, used=used) or await services.entries.actor(secret, address, used=used), bearer
 
 
 def _secret(request: Request) -> tuple[str, bool]:

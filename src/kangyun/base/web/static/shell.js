@@ -58,7 +58,10 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const token = document.querySelector('meta[name="csrf"]')?.content;
-    if (token) event.detail.ctx.request.headers["X-CSRF-Token"] = token;
+    const { request, sourceElement } = event.detail.ctx;
+    if (token) request.headers["X-CSRF-Token"] = token;
+    // What a page asks by itself again and again keeps nobody logged in.
+    if (/\bevery\b/.test(sourceElement?.getAttribute("hx-trigger") ?? "")) request.headers["X-Unattended"] = "1";
   });
 
   // A part of the page that was refused leaves the page as it is, with what is typed there; the refusal is told beside it.

@@ -100,19 +100,23 @@ class Entries:
             now + timedelta(seconds=lasts), device[:200], actor.address[:64])
         return secret
 
-    def remembered(self, secret: str, address: str = "") -> Actor | None:
-        """Who the secret lets in, at an address, when this process knows it without asking; None says nothing."""
+    def remembered(self, secret: str, address: str = "", *, used: bool = True) -> Actor | None:
+        """Who the secret lets in, at an address, when this process knows it without asking; None says nothing.
+
+        used: somebody asks; False where an open page asks by itself, which keeps nobody logged in.
+        """
         hashed = _hash(secret)
         known = self._known.get(hashed) if self._hearing else None
         now = clock.seconds()
         if known is None or known.over(now):
             return None
-        self._note(hashed, known, now)
+        if used:
+            self._note(hashed, known, now)
         return known.at(address)
 
-    async def actor(self, secret: str, address: str = "") -> Actor | None:
-        """Who the secret lets in, at an address; None when it was never given, has ended or was revoked."""
-        found = self.remembered(secret, address)
+    async def actor(self, secret: str, address: str = "", *, used: bool = True) -> Actor | None:
+        """Who the secret lets in, at an address; None when it was never given, has ended or was revoked. used: as `remembered`."""
+        found = self.remembered(secret, address, used=used)
         if found is not None:
             return found
         hashed, revocations = _hash(secret), self._revocations
@@ -123,7 +127,8 @@ class Entries:
         known, now = _Known(_actor(row["actor"]), row["seen"].timestamp(), row["idle"], row["ends"].timestamp()), clock.seconds()
         if known.over(now):
             return None
-        self._note(hashed, known, now)
+        if used:
+            self._note(hashed, known, now)
         # What was revoked while we asked must not be remembered.
         if self._hearing and revocations == self._revocations:
             if len(self._known) >= _MOST_REMEMBERED:

@@ -347,6 +347,19 @@ async def test_a_session_ends_when_it_is_not_used_and_after_its_time(services: S
         assert (await at.get("/account")).status_code == 303
 
 
+async def test_a_page_that_asks_by_itself_keeps_nobody_logged_in(services: Services) -> None:
+    """The list of messages asks every two seconds; who has left it open is out after half an hour all the same."""
+    await staff(services, "absent", Post("nurse", "h-1"))
+    async with browser(services) as at:
+        await log_in(at, "absent")
+        for minutes in (10, 20, 29):
+            later(minutes=minutes)
+            assert (await at.client.get("/account", headers={"x-unattended": "1"})).status_code == 200
+            await asyncio.gather(*services.entries._noting)  # pyright: ignore[reportPrivateUsage]
+        later(minutes=31)
+        assert (await at.get("/account")).status_code == 303
+
+
 async def test_a_locked_account_is_out_at_once_and_comes_back(services: Services) -> None:
     account = await staff(services, "suspended", Post("nurse", "h-1"))
     async with browser(services) as at:
