@@ -66,7 +66,8 @@ def _holds(where: Where, role: str, type_: str, relation: str) -> bool:
         case "institution":
             return (relation == "institution" and type_ not in _TELLING) or (relation == "kept" and type_ in KEPT)
         case "consortium":
-            raise NotImplementedError("no role has it yet")
+            # The institutions of one's own are of one's consortium; how they relate to it, only those of the world do.
+            return relation in {"institution", "consortium"} and type_ not in _CLOSED | _TELLING
         case "addressed":
             return relation in {"supply", "kept"} and type_ in addressees()
         case "document":
