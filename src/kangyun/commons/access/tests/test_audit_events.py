@@ -17,7 +17,7 @@ from kangyun.app.services import Services
 from kangyun.app.web import build
 from kangyun.base.fhir.validation import validate
 from kangyun.commons.access.decisions.audit_events import audit_event, span
-from kangyun.commons.access.model import Event
+from kangyun.commons.access.model import Actor, Event
 from kangyun.commons.access.queries.trail import Place, patient_key
 
 NOW = datetime(2026, 11, 22, 8, 0, 0, 123000, tzinfo=UTC)
@@ -136,6 +136,16 @@ async def test_nobody_writes_and_only_auditors_read(auditor: httpx.AsyncClient, 
             refused(await client.get("/fhir/AuditEvent"), 403, "forbidden")
             refused(await client.get("/fhir/AuditEvent/1-1"), 403, "forbidden")
             refused(await client.post("/fhir/AuditEvent/_search"), 403, "forbidden")
+
+
+async def test_an_app_of_an_auditor_reads_the_trail_and_of_nobody_else(services: Services) -> None:
+    for role, scope, status in (
+        ("audit_admin", "user/AuditEvent.rs", 200), ("audit_admin", "user/Patient.rs", 403), ("audit_admin", "patient/*.rs", 403),
+        ("hospital_doctor", "user/AuditEvent.rs", 403), ("system_admin", "user/*.cruds", 403),
+    ):
+        token = await services.entries.issue(Actor(f"user/{role}", role, account=role, scopes=scope), kind="token", lasts=600)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(build(services, {})), base_url="http://kangyun.test") as client:
+            assert (await client.get("/fhir/AuditEvent?_count=1", headers={"authorization": f"Bearer {token}"})).status_code == status, (role, scope)
 
 
 @pytest.mark.parametrize("query", [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kangyun.commons.access.decisions.scopes import Limit, allows, limits, narrowed, opens, parse, unknown
+from kangyun.commons.access.decisions.scopes import Limit, allows, asks, limits, narrowed, opens, parse, unknown
 
 
 @pytest.mark.parametrize(("text", "read"), [
@@ -93,3 +93,9 @@ def test_where_an_app_of_a_person_may_go() -> None:
     assert not opens("patient/*.rs openid", "web.account")
     assert not opens("", "clinician.read")
     assert opens("system/*.rs", "exchange.receive")
+    assert asks("user/AuditEvent.rs", "GET", "/fhir/AuditEvent")
+    assert asks("user/AuditEvent.rs", "GET", "/fhir/AuditEvent/{id}")
+    assert not asks("user/AuditEvent.s", "GET", "/fhir/AuditEvent/{id}")
+    assert not asks("patient/*.rs", "GET", "/fhir/AuditEvent")
+    assert not asks("user/AuditEvent.rs?date=ge2026", "GET", "/fhir/AuditEvent")
+    assert not asks("user/Patient.rs", "GET", "/fhir/AuditEvent")
