@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kangyun.base.database import queries
 from kangyun.base.text import has_chinese
+from kangyun.commons.population.actions import batch_pages
 from kangyun.commons.population.decisions.matching import Evidence, Features, Weights, decode, score
 from kangyun.commons.population.decisions.matching.clusters import Clusters, Pair, inexcusable, settle
 from kangyun.commons.population.decisions.matching.dialects import LISTS, barred, reached, settings
@@ -20,7 +21,6 @@ from kangyun.commons.population.decisions.matching.scoring import rarity
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 sql = queries("kangyun.commons.population", "actions/batch.sql")
 
@@ -133,11 +133,13 @@ class Batch:
         })
         self._take(page, sql.admit, sql.receive_features)
 
-    def receive(self, newcomers: pa.Table) -> None:
-        """Take in a page of those whom nobody has placed yet (after `kangyun import`), as `newcomers.packed` makes it."""
+    def receive(self, page: bytes) -> int:
+        """Take in a page (`batch_pages.packed`) of those whom nobody has placed yet (after `kangyun import`); how many they are."""
+        newcomers = batch_pages.table(page)
         self._take(newcomers, sql.receive_who, sql.receive_features, sql.receive)
+        return newcomers.num_rows
 
-    def _take(self, page: pa.Table, *statements: str) -> None:
+    def _take(self, page: Any, *statements: str) -> None:
         self.connection.register("page", page)
         for statement in statements:
             self._run(statement)
@@ -252,11 +254,11 @@ class Batch:
         """How many Patients nobody has placed yet."""
         return self._run("SELECT count(*) FROM newcomer")[0][0]
 
-    def newcomers(self, linkage: Linkage, size: int) -> Iterator[pa.Buffer]:
+    def newcomers(self, linkage: Linkage, size: int) -> Iterator[bytes]:
         """Patients whom nobody has placed yet, together where nobody but them is in a group; about `size` of them at a time.
 
         Who is like somebody that has a Person comes alone, and is joined to it afterwards as any other. Pages are for
-        `newcomers.unpacked`, in whichever process.
+        `batch_pages.unpacked`, in whichever process.
         """
         import pyarrow as pa  # noqa: PLC0415
 
@@ -264,7 +266,7 @@ class Batch:
         known = {linkage.clusters.of(record) for (record,) in self._run(sql.placed)} if new else set[int]()
         groups = [record if (group := linkage.clusters.of(record)) in known else group for record in new]
         self.connection.register("grouped", pa.table({"resident": pa.array(new, pa.int64()), "together": pa.array(groups, pa.int64())}))
-        yield from _pages(self.connection.execute(sql.together).to_arrow_reader(_ROWS), _sizes(groups, size))
+        yield from batch_pages.cut(self.connection.sql(sql.together).to_arrow_reader(_ROWS), _sizes(groups, size))
         self.connection.unregister("grouped")
 
     def change(self, linkage: Linkage) -> Change:
@@ -311,20 +313,6 @@ def _sizes(groups: Sequence[int], size: int) -> Iterator[int]:
             page = 0
     if page:
         yield page
-
-
-def _pages(rows: pa.RecordBatchReader, sizes: Iterable[int]) -> Iterator[pa.Buffer]:
-    import pyarrow as pa  # noqa: PLC0415
-
-    read = rows.schema.empty_table()
-    for size in sizes:
-        while read.num_rows < size:
-            read = pa.concat_tables([read, pa.Table.from_batches([rows.read_next_batch()])])
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.schema) as stream:
-            stream.write_table(read.slice(0, size))
-        yield sink.getvalue()
-        read = read.slice(size)
 
 
 def _both_ways(pairs: Iterable[Pair]) -> Mapping[int, set[int]]:

@@ -6,9 +6,7 @@ What is compared of them is made out once: what the batch reads of a newcomer is
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import groupby, pairwise
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from kangyun.base import clock
@@ -22,9 +20,6 @@ from kangyun.commons.population.decisions.matching import encode
 from kangyun.commons.population.decisions.traits import keys_made, locks_of, source_of, traits
 from kangyun.commons.population.model import Newcomer
 from kangyun.commons.population.queries.placed import resident_key
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 sql = queries("kangyun.commons.population", "actions/batch_store.sql")
 
@@ -56,32 +51,6 @@ async def are_unplaced(handle: Handle, most: int = 0) -> bool:
 async def _placed(connection: Connection, residents: Sequence[int]) -> set[str]:
     await connection.execute(crowds.sql.by_index)
     return {row["patient"] for row in await connection.fetch(sql.placed, residents)}
-
-
-def packed(newcomers: Sequence[Newcomer]) -> pa.Table:
-    """Newcomers as columns, which go from process to process and into the batch as they are."""
-    import pyarrow as pa  # noqa: PLC0415 - the web process never links in batch and must not load it
-
-    several = pa.list_(pa.int64())
-    types = {"resident": pa.int64(), "version": pa.int32(), "numbers": several, "locks": several, "keys": several}
-    columns = zip(Newcomer._fields, zip(*newcomers, strict=True), strict=True)
-    return pa.table({name: pa.array(column, types.get(name, pa.string())) for name, column in columns})
-
-
-def unpacked(page: pa.Buffer) -> list[list[Newcomer]]:
-    """The groups of a page of `Batch.newcomers`."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    table = pa.ipc.open_stream(page).read_all().combine_chunks()
-    columns = [_lists(column) if pa.types.is_list(column.type) else column.to_pylist() for column in table.columns]
-    return [[Newcomer(*row[1:]) for row in group] for _, group in groupby(zip(*columns, strict=True), itemgetter(0))]
-
-
-def _lists(column: pa.ChunkedArray) -> list[list[int]]:
-    """Many lists of a few numbers; the library would make an object of each number first."""
-    whole = column.chunk(0)
-    numbers = whole.values.to_numpy().tolist()
-    return [numbers[start:end] for start, end in pairwise(whole.offsets.to_numpy().tolist())]
 
 
 def told(patients: Iterable[Stored]) -> list[Newcomer]:
