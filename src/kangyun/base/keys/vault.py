@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 from struct import unpack
 
 from kangyun.base.keys.model import KeyStore, Unopenable
 
 _BLIND = "blind-index"
-_NUMBER = re.compile("[0-9]")
 
 
 class _Held:
@@ -82,20 +79,7 @@ def blind_beginnings(text: str) -> bytes:
     """Three bytes for each character, the keyed hash of the text up to it: equal beginnings stay equal, nothing else does."""
     if not _Held.blind:
         _keys()
-    number = _NUMBER.search(text)
-    place = number.start() if number else len(text)
-    begun, state = _begun(_Held.generation, text[:place])
-    return begun + _beginnings(text[place:], state.copy()) if number else begun
-
-
-# Many live in a street, each behind another number.
-@lru_cache(maxsize=8192)
-def _begun(_generation: int, text: str) -> tuple[bytes, blake2b]:
     state = _Held.beginnings.copy()
-    return _beginnings(text, state), state
-
-
-def _beginnings(text: str, state: blake2b) -> bytes:
     found: list[bytes] = []
     for sign in text:
         state.update(sign.encode("utf-8", "replace"))
