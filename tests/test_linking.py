@@ -257,6 +257,10 @@ async def test_pages_of_newcomers_hold_whole_groups_and_all_that_was_told(servic
     groups = [group for page in pages for group in page]
     assert sorted(sorted(one.resident for one in group) for group in groups if len(group) > 1) == linkage.groups()
     assert sorted(one for group in groups for one in group) == sorted(found)
+    for page in pages:
+        await batch_store.settle(handle, page, create_resources)
+    persons = await persons_of(handle, [one["id"] for one in twice])
+    assert len({person["id"] for person in persons.values()}) == len(groups)
 
 
 async def test_a_newcomer_that_changed_or_was_deleted_while_all_were_compared_is_left_to_the_reaction(services: Services) -> None:
