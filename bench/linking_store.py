@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kangyun.app.linking import link_all
-from kangyun.app.services import Services, open_services
+from kangyun.app.services import Services, collect_less, open_services
 from kangyun.base.settings import Settings
 from kangyun.commons.records.actions.importing import load_resources
 from linking_people import records
@@ -59,6 +59,7 @@ async def run(people: int, number: int, processes: int) -> None:
     with TemporaryDirectory() as folder:
         services = await open_services(Settings(data=Path(folder)))
         stored = await fill(services, city(people, number))
+        collect_less()
         for name in ("nobody placed", "everybody placed"):
             began, own, server = time.monotonic(), own_seconds(), await server_seconds(services)
             await link_all(services, Path(folder), "4GB", processes)

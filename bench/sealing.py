@@ -46,7 +46,7 @@ def open_way() -> Generator[None]:
 def open_identity() -> Generator[None]:
     """The identity table in clear, and its numbers without a key."""
     with patch.object(identity, "sealed", lambda *given: f"{' '.join(given[1])}\n{given[2]}"), patch.object(identity, "opened", _clear), \
-            patch.object(traits, "blinded", int):
+            patch.object(traits, "blinded", sorted):
         yield
 
 

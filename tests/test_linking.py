@@ -23,7 +23,7 @@ from kangyun.base.database import Database
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Handle, Write, key_of
 from kangyun.commons.population import beside, persons_of, prepare
-from kangyun.commons.population.actions import batch_learn, batch_store, newcomers, reject
+from kangyun.commons.population.actions import batch_learn, batch_pages, batch_store, newcomers, reject
 from kangyun.commons.population.actions.batch import Batch, Decisions, Record, link
 from kangyun.commons.population.decisions import matching, placing
 from kangyun.commons.population.decisions.matching.dialects import reached
@@ -212,6 +212,9 @@ async def test_the_command_places_whom_nobody_has_placed_yet(services: Services,
     persons = await persons_of(handle, [patient for pair in pairs for patient in pair])
     assert len({one["id"] for one in persons.values()}) == 40
     assert persons[pairs[5][0]]["birthDate"] == everybody[5].born.isoformat()
+    # Whoever comes later is found by what was put down of them.
+    later = [await bring(handle, desk.write(one), "e") for one in everybody[5:9]]
+    assert await one_each(handle, [[new, old] for new, (old, _) in zip(later, pairs[5:9], strict=True)]) == [True] * 4
     await linking.link_all(services, tmp_path, "500MB")
     told = capsys.readouterr().out
     assert " 0 of them not yet placed" in told
@@ -237,6 +240,27 @@ async def test_records_placed_in_several_processes_come_out_the_same(
     async with services.database.connection() as connection:
         told = await connection.fetch("SELECT residents FROM audit_event WHERE name = 'population.link' AND action LIKE '%create%'")
     assert {key_of("Patient", one["id"]) for one in twice} <= {resident for row in told for resident in row["residents"]}
+
+
+async def test_pages_of_newcomers_hold_whole_groups_and_all_that_was_told(services: Services) -> None:
+    handle = services.gate.system("test")
+    desk = linking_people.Desk(random.Random(12), 0.0, missing_id=0.0)
+    twice = [{**desk.write(one), "id": f"{source}{one.number}"} for one in linking_people.City(12).people(20) for source in ("p", "q")]
+    await handle.write([Write("update", "Patient", one, id=one["id"]) for one in twice])
+    found = [one async for page in newcomers.unplaced(handle) for one in newcomers.told(page)]
+    batch = Batch(matching.weights(), "500MB")
+    assert batch.receive(batch_pages.packed(found)) == 40
+    linkage = batch.link()
+    pages = [batch_pages.unpacked(page) for page in batch.newcomers(linkage, 7)]
+    assert len(pages) > 3
+    assert all(7 <= sum(map(len, page)) <= 8 for page in pages[:-1])
+    groups = [group for page in pages for group in page]
+    assert sorted(sorted(one.resident for one in group) for group in groups if len(group) > 1) == linkage.groups()
+    assert sorted(one for group in groups for one in group) == sorted(found)
+    for page in pages:
+        await batch_store.settle(handle, page, create_resources)
+    persons = await persons_of(handle, [one["id"] for one in twice])
+    assert len({person["id"] for person in persons.values()}) == len(groups)
 
 
 async def test_a_newcomer_that_changed_or_was_deleted_while_all_were_compared_is_left_to_the_reaction(services: Services) -> None:

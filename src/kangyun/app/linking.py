@@ -11,15 +11,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kangyun.app.services import Services, open_services
+from kangyun.app.services import Services, collect_less, open_services
 from kangyun.app.workers import Workers
 from kangyun.base import rules
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Handle, Stored
-from kangyun.commons.population.actions import batch_learn, batch_store, newcomers
+from kangyun.commons.population.actions import batch_learn, batch_pages, batch_store, newcomers
 from kangyun.commons.population.actions.batch import Batch, Change, Decisions, Linkage
 from kangyun.commons.population.decisions.matching import Weights, weights, weights_of
-from kangyun.commons.population.model import Newcomer
 from kangyun.commons.records.actions.importing import create_resources
 
 _ACTOR = "population.link"
@@ -43,6 +42,7 @@ def run_link(settings: Settings, proposed: Path | None, learn: Path | None, memo
 
 async def _link(settings: Settings, proposed: Path | None, learn: Path | None, memory: str, processes: int) -> int:
     services = await open_services(settings)
+    collect_less()
     folder = settings.data / "linking"
     folder.mkdir(exist_ok=True)
     try:
@@ -66,14 +66,13 @@ async def _everybody(services: Services, workers: Workers, folder: Path, by: Wei
             number += len(page)
         decisions = await batch_store.decisions(connection)
     async for told in workers.each(_tell, newcomers.unplaced(services.gate.system(_ACTOR))):
-        batch.receive(told)
-        new += len(told)
+        new += batch.receive(told)
     print(f"{number + new} Patients read, {new} of them not yet placed", flush=True)
     return batch, decisions
 
 
-async def _tell(_services: Services, patients: list[Stored]) -> list[Newcomer]:
-    return newcomers.told(patients)
+async def _tell(_services: Services, patients: list[Stored]) -> bytes:
+    return batch_pages.packed(newcomers.told(patients))
 
 
 async def link_all(services: Services, folder: Path, memory: str, processes: int = 1) -> None:
@@ -106,7 +105,7 @@ async def _settle(workers: Workers, batch: Batch, linkage: Linkage) -> None:
     """Whoever has no Person gets one. A run that is killed here begins anew: those who have theirs are placed by then."""
     done, total = 0, batch.number_new()
 
-    async def pages() -> AsyncIterator[list[list[Newcomer]]]:
+    async def pages() -> AsyncIterator[bytes]:
         for page in batch.newcomers(linkage, _TOGETHER):
             yield page
 
@@ -115,7 +114,8 @@ async def _settle(workers: Workers, batch: Batch, linkage: Linkage) -> None:
         _progress(done, total, "new records placed")
 
 
-async def _place(services: Services, groups: list[list[Newcomer]]) -> int:
+async def _place(services: Services, page: bytes) -> int:
+    groups = batch_pages.unpacked(page)
     await batch_store.settle(services.gate.system(_ACTOR), groups, create_resources)
     return sum(map(len, groups))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def settle_process(settings: Settings) -> None:
     rules.use_region(Path(settings.region_rules) / settings.region / "rules")
     public = settings.public_url.rstrip("/")
     settle(offset(settings.time_zone), [f"{public}/fhir"] if public else [])
+
+
+def collect_less() -> None:
+    """What is there when the work begins stays: the collector of cycles need not look at it again and again.
+
+    Nor need it look at every bundle while it is read: a large one is tens of thousands of dicts and lists, all still in use.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def open_services(settings: Settings) -> Services:

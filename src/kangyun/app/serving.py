@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 import ssl
@@ -20,7 +19,7 @@ from kangyun.app import siblings
 from kangyun.app.connections import bounded
 from kangyun.app.encrypting import encrypted
 from kangyun.app.rooms import doors
-from kangyun.app.services import Services, open_services
+from kangyun.app.services import Services, collect_less, open_services
 from kangyun.app.web import build
 from kangyun.base import health
 from kangyun.base.door import Door, Tally, listen
@@ -67,7 +66,7 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: in
             await stack.enter_async_context(module.accepting(services, one))
         tls = await stack.enter_async_context(encrypted(settings))
         server = _Server(_config(services, health.database_checks(services.database), tls), door, settings.slow_client_seconds)
-        _collect_less()
+        collect_less()
         serving = asyncio.create_task(server.serve())
         try:
             await asyncio.shield(serving)
@@ -90,15 +89,6 @@ async def work(settings: Settings) -> None:
         await ended.wait()
     await services.close()
     await services.database.stop_server()
-
-
-def _collect_less() -> None:
-    """What is there when serving begins stays: the collector of cycles need not look at it again and again.
-
-    Nor need it look at every bundle while it is read: a large one is tens of thousands of dicts and lists, all still in use.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
@@ -128,7 +118,7 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
-        _collect_less()
+        collect_less()
         await server.serve()
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Self, TypeVar
 
-from kangyun.app.services import Services, assemble, settle_process
+from kangyun.app.services import Services, assemble, collect_less, settle_process
 from kangyun.base.database import Database
 from kangyun.base.database.connection import open_pool
 from kangyun.base.settings import Settings
@@ -88,6 +88,7 @@ def open_process(settings: Settings, dsn: str) -> None:
         return assemble(settings, Database(dsn, open_pool(dsn, _CONNECTIONS, _STATEMENT_SECONDS), None))
 
     _Process.services = _Process.loop.run_until_complete(connect())
+    collect_less()
 
 
 def run_in_process(work: Callable[[Services, Any], Awaitable[Any]], part: Any) -> Any:

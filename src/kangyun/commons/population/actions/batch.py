@@ -6,20 +6,18 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from math import log2
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kangyun.base.database import queries
 from kangyun.base.text import has_chinese
+from kangyun.commons.population.actions import batch_pages
 from kangyun.commons.population.decisions.matching import Evidence, Features, Weights, decode, score
 from kangyun.commons.population.decisions.matching.clusters import Clusters, Pair, inexcusable, settle
 from kangyun.commons.population.decisions.matching.dialects import LISTS, barred, reached, settings
 from kangyun.commons.population.decisions.matching.names import surname_and_given
 from kangyun.commons.population.decisions.matching.scoring import rarity
-from kangyun.commons.population.model import Newcomer
 
 if TYPE_CHECKING:
     import duckdb
@@ -124,24 +122,27 @@ class Batch:
 
     def admit(self, members: Sequence[Standing]) -> None:
         """Take in a page of those who are placed; the table `who` then tells persons."""
-        rows = [(one.record.number, one.patient, one.person, one.record.features, one.record.keys) for one in members]
-        self._take(["unique_id", "patient", "person", "features", "keys"], rows, placed=True)
-
-    def receive(self, newcomers: Sequence[Newcomer]) -> None:
-        """Take in a page of those whom nobody has placed yet (after `kangyun import`)."""
-        self._take(["unique_id", *Newcomer._fields[1:]], newcomers, placed=False)
-
-    def _take(self, names: Sequence[str], rows: Sequence[Sequence[Any]], *, placed: bool) -> None:
         import pyarrow as pa  # noqa: PLC0415
 
-        several = pa.list_(pa.int64())
-        types = {"unique_id": pa.int64(), "version": pa.int32(), "numbers": several, "locks": several, "keys": several}
-        columns = [pa.array(column, types.get(name, pa.string())) for name, column in zip(names, zip(*rows, strict=True), strict=True)]
-        self.connection.register("page", pa.table([*columns, pa.array([placed] * len(rows))], [*names, "placed"]))
-        self._run(sql.admit)
-        self._run(sql.take)
-        if not placed:
-            self._run(sql.receive)
+        page = pa.table({
+            "resident": pa.array([one.record.number for one in members], pa.int64()),
+            "patient": pa.array([one.patient for one in members], pa.string()),
+            "person": pa.array([one.person for one in members], pa.string()),
+            "features": pa.array([one.record.features for one in members], pa.string()),
+            "keys": pa.array([one.record.keys for one in members], pa.list_(pa.int64())),
+        })
+        self._take(page, sql.admit, sql.receive_features)
+
+    def receive(self, page: bytes) -> int:
+        """Take in a page (`batch_pages.packed`) of those whom nobody has placed yet (after `kangyun import`); how many they are."""
+        newcomers = batch_pages.table(page)
+        self._take(newcomers, sql.receive_who, sql.receive_features, sql.receive)
+        return newcomers.num_rows
+
+    def _take(self, page: Any, *statements: str) -> None:
+        self.connection.register("page", page)
+        for statement in statements:
+            self._run(statement)
         self.connection.unregister("page")
 
     def link(self, decisions: Decisions | None = None) -> Linkage:
@@ -253,21 +254,19 @@ class Batch:
         """How many Patients nobody has placed yet."""
         return self._run("SELECT count(*) FROM newcomer")[0][0]
 
-    def newcomers(self, linkage: Linkage, size: int) -> Iterator[list[list[Newcomer]]]:
+    def newcomers(self, linkage: Linkage, size: int) -> Iterator[bytes]:
         """Patients whom nobody has placed yet, together where nobody but them is in a group; about `size` of them at a time.
 
-        Who is like somebody that has a Person comes alone, and is joined to it afterwards as any other.
+        Who is like somebody that has a Person comes alone, and is joined to it afterwards as any other. Pages are for
+        `batch_pages.unpacked`, in whichever process.
         """
         import pyarrow as pa  # noqa: PLC0415
 
         new = [record for (record,) in self._run(sql.newcomers)]
         known = {linkage.clusters.of(record) for (record,) in self._run(sql.placed)} if new else set[int]()
-        groups: dict[int, int] = {}
-        for record in new:
-            group = linkage.clusters.of(record)
-            groups[record] = record if group in known else group
-        self.connection.register("grouped", pa.table({"resident": pa.array(new, pa.int64()), "together": pa.array(groups.values(), pa.int64())}))
-        yield from _pages(self.connection.execute(sql.together), size)
+        groups = [record if (group := linkage.clusters.of(record)) in known else group for record in new]
+        self.connection.register("grouped", pa.table({"resident": pa.array(new, pa.int64()), "together": pa.array(groups, pa.int64())}))
+        yield from batch_pages.cut(self.connection.sql(sql.together).to_arrow_reader(_ROWS), _sizes(groups, size))
         self.connection.unregister("grouped")
 
     def change(self, linkage: Linkage) -> Change:
@@ -304,21 +303,16 @@ def link(records: Iterable[Record], by: Weights, decisions: Decisions | None = N
     return batch.link(decisions)
 
 
-def _pages(rows: duckdb.DuckDBPyConnection, size: int) -> Iterator[list[list[Newcomer]]]:
-    """Whole groups out of rows that begin with the number of theirs."""
-    page: list[list[Newcomer]] = []
-    for _, group in groupby(_each(rows), key=itemgetter(0)):
-        page.append([Newcomer(*one[1:]) for one in group])
-        if sum(map(len, page)) >= size:
+def _sizes(groups: Sequence[int], size: int) -> Iterator[int]:
+    """How many records each page holds, of whole groups in their order."""
+    page = 0
+    for _, members in sorted(Counter(groups).items()):
+        page += members
+        if page >= size:
             yield page
-            page = []
+            page = 0
     if page:
         yield page
-
-
-def _each(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while some := rows.fetchmany(_ROWS):
-        yield from some
 
 
 def _both_ways(pairs: Iterable[Pair]) -> Mapping[int, set[int]]:

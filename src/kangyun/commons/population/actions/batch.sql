@@ -7,16 +7,19 @@ CREATE TABLE incoming (unique_id BIGINT, features VARCHAR, keys BIGINT[])
 CREATE TABLE who (resident BIGINT, patient VARCHAR, person VARCHAR, placed BOOLEAN)
 
 -- name: admit
-INSERT INTO who SELECT unique_id, patient, person, placed FROM page
+INSERT INTO who SELECT resident, patient, person, true FROM page
 
 -- name: newcomer
 CREATE TABLE newcomer (resident BIGINT, version INTEGER, source VARCHAR, ids VARCHAR, numbers BIGINT[], locks BIGINT[])
 
 -- name: receive
-INSERT INTO newcomer SELECT unique_id, version, source, ids, numbers, locks FROM page
+INSERT INTO newcomer SELECT resident, version, source, ids, numbers, locks FROM page
 
--- name: take
-INSERT INTO incoming SELECT unique_id, features, keys FROM page
+-- name: receive_who
+INSERT INTO who SELECT resident, patient, person, false FROM page
+
+-- name: receive_features
+INSERT INTO incoming SELECT resident, features, keys FROM page
 
 -- name: standing
 SELECT list(resident ORDER BY resident) FROM who GROUP BY person HAVING count(*) > 1

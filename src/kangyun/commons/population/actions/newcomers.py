@@ -17,7 +17,7 @@ from kangyun.commons.population.actions.membership import person_id
 from kangyun.commons.population.decisions import golden
 from kangyun.commons.population.decisions.kept import sealed
 from kangyun.commons.population.decisions.matching import encode
-from kangyun.commons.population.decisions.traits import keys_of, locks_of, source_of, traits
+from kangyun.commons.population.decisions.traits import keys_made, locks_of, source_of, traits
 from kangyun.commons.population.model import Newcomer
 from kangyun.commons.population.queries.placed import resident_key
 
@@ -63,7 +63,7 @@ def _newcomer(stored: Stored) -> Newcomer:
     found = traits(patient)
     return Newcomer(
         resident_key(stored.id), stored.id, person_id(stored.id), stored.version, source_of(patient), " ".join(found.ids),
-        sorted(found.numbers), locks_of(found), encode(found.features), keys_of(found),
+        sorted(found.numbers), locks_of(found), encode(found.features), keys_made(found),
     )
 
 

@@ -41,7 +41,7 @@ def _sealed(row: Any) -> tuple[int, str, str, str, str]:
 
 
 def _blinded(numbers: list[int]) -> str:
-    return "{" + ",".join(str(one) for one in sorted(map(blinded, numbers))) + "}"
+    return "{" + ",".join(map(str, blinded(numbers))) + "}"
 
 
 @reseals(PURPOSE)

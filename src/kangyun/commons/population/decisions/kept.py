@@ -40,6 +40,6 @@ def opened(patient: str, text: str) -> tuple[tuple[str, ...], str]:
     return tuple(ids.split()), features
 
 
-def blinded(number: int) -> int:
-    """The keyed number of a hash."""
-    return vault.blind(str(number))
+def blinded(numbers: Iterable[int]) -> list[int]:
+    """The keyed numbers of hashes, in order and each once."""
+    return sorted({*vault.blind_all(map(str, numbers))})

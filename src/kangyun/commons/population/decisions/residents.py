@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import mul
 from typing import Any
 
 from kangyun.base import rules
@@ -42,9 +43,14 @@ def normal_id_number(text: str) -> str:
 
 def id_check_digit(text: str) -> str:
     """The check character of the first 17 digits, ISO 7064 MOD 11-2."""
-    rule = rules.load(_PACKAGE, "id_number.yaml")
-    total = sum(int(digit) * weight for digit, weight in zip(text, rule.value["weights"], strict=False))
-    return str(rule.value["characters"][total % 11])
+    weights, characters = _check()
+    return characters[sum(map(mul, weights, map(int, text))) % 11]
+
+
+@cache
+def _check() -> tuple[tuple[int, ...], str]:
+    value = rules.load(_PACKAGE, "id_number.yaml").value
+    return tuple(value["weights"]), str(value["characters"])
 
 
 def is_credit_code(text: str) -> bool:

@@ -17,7 +17,7 @@ from kangyun.commons.population.model import FHIR_SOURCE, ID_NUMBER_SYSTEM, SEND
 def traits(patient: dict[str, Any]) -> Traits:
     """What is compared of a Patient."""
     patient = normal_identifiers(patient)
-    return Traits(frozenset(numbers_of(patient)), id_numbers(patient), features(patient))
+    return Traits(frozenset(_numbers(patient)), id_numbers(patient), features(patient))
 
 
 def id_numbers(patient: dict[str, Any]) -> tuple[str, ...]:
@@ -34,17 +34,26 @@ def keys_of(of: Traits) -> list[int]:
 @lru_cache(maxsize=256)
 def _keys(features: Features, _generation: int) -> tuple[int, ...]:
     """Of one arrival they are asked for as locks, to look for others and to be kept."""
-    return tuple(sorted(map(blinded, blocking_keys(features))))
+    return tuple(blinded(blocking_keys(features)))
+
+
+def keys_made(of: Traits) -> list[int]:
+    """As `keys_of`, where they are asked for once."""
+    return blinded(blocking_keys(of.features))
 
 
 def locks_of(of: Traits) -> list[int]:
     """For what two who bring many at once wait for each other; some of what one who brings a single Patient locks."""
-    return [*of.numbers, *map(blinded, meeting_keys(of.features))]
+    return [*of.numbers, *blinded(meeting_keys(of.features))]
 
 
 def numbers_of(patient: dict[str, Any]) -> list[int]:
     """Under which keys a source looks for its own Patient: one for each telling identifier."""
-    return sorted({blinded(_hash("|".join(pair))) for pair in telling(normal_identifiers(patient))})
+    return _numbers(normal_identifiers(patient))
+
+
+def _numbers(patient: dict[str, Any]) -> list[int]:
+    return blinded(_hash("|".join(pair)) for pair in telling(patient))
 
 
 def disagree(one: Traits, other: Traits) -> bool:

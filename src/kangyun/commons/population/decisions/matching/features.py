@@ -91,19 +91,20 @@ def features(patient: dict[str, Any]) -> Features:
     parent_numbers, parent_names = _parents(patient)
     phones = _phones(patient)
     order = _order(patient) or (child.order if child else "")
+    own = not _of_another(number, stated)
     return Features(
-        id_number=number.number, sure_number=number.number if number.sure and not _of_another(number, stated) else "", number_body=number.number[:17],
+        id_number=number.number, sure_number=number.number if number.sure and own else "", number_body=number.number[:17],
         documents=documents,
         name=main.name, names=_distinct([main.name, *(one.name for one in spellings)]),
         sounds=_distinct([*main.sounds, *(sound for one in spellings if one is not main for sound in one.sounds)]), loose=main.loose, shape=main.shape,
         letters=_distinct([one.letters for one in spellings if one.han]), surname=main.surname, given=main.given,
-        **_birth(stated, number),
-        sex=_SEXES.get(str(patient.get("gender")), "") or ("" if _of_another(number, stated) else number.sex),
+        **_birth(stated, number, own=own),
+        sex=_SEXES.get(str(patient.get("gender")), "") or (number.sex if own else ""),
         phones=phones, phone=phones[0] if phones else "", **_places(patient),
         parent_numbers=parent_numbers, parent_names=_distinct([*parent_names, child.parent if child else ""]),
         birth_order=order, died=str(patient.get("deceasedDateTime") or "")[:10],
         roman=_distinct([one.letters for one in spellings if not one.han]), slips=_slips(main),
-        misread=main.misread, called=main.called, own=() if order else _own(phones, stated, number),
+        misread=main.misread, called=main.called, own=() if order else _own(phones, dates.year(stated) or (number.birth[:4] if own else "")),
         papers=tuple(one for one in documents if not one.startswith(_FAMILY)),
     )
 
@@ -122,8 +123,8 @@ def _slips(main: Spelling) -> tuple[str, ...]:
     return _distinct([main.name, *(main.name[:place] + main.name[place + 1:] for place in range(len(main.name)))])
 
 
-def _items(value: Any) -> Iterator[dict[str, Any]]:
-    yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict))
+def _items(value: Any) -> list[dict[str, Any]]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:
@@ -170,9 +171,9 @@ def _of_another(number: numbers.IdNumber, stated: str) -> bool:
     return abs(born.year - inside.year) >= numbers.generation()
 
 
-def _birth(stated: str, number: numbers.IdNumber) -> dict[str, Any]:
+def _birth(stated: str, number: numbers.IdNumber, *, own: bool) -> dict[str, Any]:
     """The birth date as stated, and as in the ID number; 1 January stands for an unknown day."""
-    inside = number.birth if dates.parse(number.birth) and not _of_another(number, stated) else ""
+    inside = number.birth if own and dates.parse(number.birth) else ""
     main = stated[:10] if dates.parse(stated) and not stated.startswith("-01-01", 4) else ""
     if not main and inside and dates.year(stated) == inside[:4]:
         main = inside
@@ -189,11 +190,10 @@ def _phones(patient: dict[str, Any]) -> tuple[str, ...]:
     )[:4]
 
 
-def _own(phones: tuple[str, ...], stated: str, number: numbers.IdNumber) -> tuple[str, ...]:
+def _own(phones: tuple[str, ...], born: str) -> tuple[str, ...]:
     """The telephones that two of a family hardly share: a child is reached by a parent's, and a house line by all who live there."""
-    born = dates.year(stated) or ("" if _of_another(number, stated) else number.birth[:4])
-    settled = born.isdigit() and clock.now().year - int(born) > numbers.settled()
-    return tuple(one for one in phones if settled and numbers.is_mobile(one))
+    mobile = tuple(filter(numbers.is_mobile, phones))
+    return mobile if mobile and born.isdigit() and clock.now().year - int(born) > numbers.settled() else ()
 
 
 def _places(patient: dict[str, Any]) -> dict[str, Any]:

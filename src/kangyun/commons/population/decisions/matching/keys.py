@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from struct import unpack
 
 from kangyun.commons.population.decisions.matching.features import Features
 from kangyun.commons.population.decisions.matching.names import loose_letters, loose_words
@@ -11,7 +12,7 @@ from kangyun.commons.population.decisions.matching.names import loose_letters, l
 
 def blocking_keys(one: Features) -> list[int]:
     """The keys of a Patient as signed 64-bit numbers, sorted; empty when too little is known to look for anybody."""
-    return sorted({_hash(text) for text in _texts(one)})
+    return _hashes({*_texts(one)})
 
 
 def meeting_keys(one: Features) -> list[int]:
@@ -20,11 +21,12 @@ def meeting_keys(one: Features) -> list[int]:
     All of them would be thousands of locks for one slice of a table.
     """
     texts = [f"s{birth}{one.surname}" for birth in one.births if one.name]
-    return sorted({_hash(text) for text in texts or [f"y{_letters(one)}{year}" for year in one.years if one.name]})
+    return _hashes({*(texts or [f"y{_letters(one)}{year}" for year in one.years if one.name])})
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+def _hashes(texts: set[str]) -> list[int]:
+    digests = b"".join([blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts])
+    return sorted({*unpack(f">{len(texts)}q", digests)})
 
 
 def _texts(one: Features) -> Iterator[str]:

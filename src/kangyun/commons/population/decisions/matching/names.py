@@ -9,6 +9,8 @@ from functools import cache, lru_cache
 from itertools import islice, product
 from typing import Any
 
+import msgspec
+
 from kangyun.base import rules
 from kangyun.base.text import fold, has_chinese, person_syllables, syllables
 
@@ -24,11 +26,12 @@ _CHILD_OF = re.compile(
 )
 _ORDERS = {"长": "1", "大": "1", "甲": "1", "一": "1", "次": "2", "二": "2", "小": "2", "乙": "2", "三": "3", "丙": "3"}
 _LONGEST = 40
+# Nothing but usual or traditional characters: there is nothing to be taken out.
+_HAN = re.compile("[\u4e00-\u9fff]{1,40}")
 _READINGS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(msgspec.Struct, frozen=True):
     """One name in the forms in which names are compared; all empty when nothing usable was written."""
 
     name: str = ""
@@ -99,27 +102,37 @@ def _titles() -> re.Pattern[str]:
 
 def plain(text: str) -> str:
     """A Chinese name in usual characters without signs, notes and titles: `張　三（孕）` -> `张三`."""
-    bare = _NOT_NAME.sub("", unicodedata.normalize("NFKC", text[:_LONGEST])).lower().translate(_characters())
+    bare = text if _HAN.fullmatch(text) else _NOT_NAME.sub("", unicodedata.normalize("NFKC", text[:_LONGEST])).lower()
+    bare = bare.translate(_characters())
     short = _titles().sub("", bare)
     return short if len(short) > 1 else bare
 
 
-@lru_cache(maxsize=16384)
 def child_of(text: str) -> ChildOf | None:
     """Whose newborn a name says this is: `王芳之次女` -> ChildOf("王芳", "2"), or None."""
-    match = _CHILD_OF.fullmatch(plain(text))
-    if match is None:
-        return None
-    order = next((match[name] for name in ("first", "second", "third", "fourth") if match[name]), "")
-    return ChildOf(match["parent"], _ORDERS.get(order, ""))
+    return _read(text)[1]
+
+
+def spelling(text: str) -> Spelling:
+    """The comparable forms of a name; empty for newborns named by a parent, unknown people and hidden names."""
+    return _read(text)[0]
 
 
 @lru_cache(maxsize=16384)
-def spelling(text: str) -> Spelling:
-    """The comparable forms of a name; empty for newborns named by a parent, unknown people and hidden names."""
-    if not text or _HIDDEN.search(text) or _nobody().search(text) or child_of(text):
-        return Spelling()
-    return _chinese(plain(text)) if has_chinese(text) else _latin(text)
+def _read(text: str) -> tuple[Spelling, ChildOf | None]:
+    name = plain(text)
+    child = _child(name)
+    if not text or child or _HIDDEN.search(text) or _nobody().search(text):
+        return Spelling(), child
+    return (_chinese(name) if has_chinese(text) else _latin(text)), None
+
+
+def _child(name: str) -> ChildOf | None:
+    match = _CHILD_OF.fullmatch(name)
+    if match is None:
+        return None
+    order = next((match[part] for part in ("first", "second", "third", "fourth") if match[part]), "")
+    return ChildOf(match["parent"], _ORDERS.get(order, ""))
 
 
 def _chinese(name: str) -> Spelling:
@@ -154,6 +167,8 @@ def surname_and_given(name: str) -> tuple[str, str]:
 def _sounds(name: str, parts: tuple[str, ...]) -> tuple[str, ...]:
     """The sounds that a name can have, its usual one first; characters with several readings give several."""
     if len(parts) != len(name):
+        return ("".join(parts),)
+    if _polyphones().keys().isdisjoint(name):
         return ("".join(parts),)
     readings = [dict.fromkeys((part, *_polyphones().get(char, ()))) for char, part in zip(name, parts, strict=True)]
     # A few are taken and never all of them made: of many such characters in a row there are more than any memory holds.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 _SIGNS = re.compile(r"[\s,，。.;；、()（）#＃]+")
 _REGION = re.compile(r"^(?:中国)?(?:[^省区县市]{2,8}?(?:省|自治区|特别行政区))?(?P<city>[^市盟县区]{2,8}?(?:市|自治州|地区|盟))?")
@@ -20,8 +21,7 @@ _ENDINGS = re.compile("(?:街道办事处|民族乡|自治县|街道|镇|乡|苏
 _VILLAGE_ENDINGS = re.compile("(?:村民委员会|居民委员会|村委会|居委会|行政村|社区|村|嘎查)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """The parts of one address, each with what stands above it so that equal parts are equal places."""
 
     county: str = ""
