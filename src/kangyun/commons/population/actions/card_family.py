@@ -19,12 +19,13 @@ PROOFS = ("birth-certificate", "household-register", "marriage-certificate", "co
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Why somebody may show another's card, and how long: `proof` is one of PROOFS, `number` that of the document."""
+    """Why somebody may show another's card, and how long: `proof` is one of PROOFS, `number` that of the document, `since` now if not told."""
 
     relation: str
     proof: str
     number: str
     until: datetime
+    since: datetime | None = None
 
 
 async def guard(cards: Cards, ward: str, guardian: str, right: Right) -> None:
@@ -42,7 +43,7 @@ async def guard(cards: Cards, ward: str, guardian: str, right: Right) -> None:
     sealed = cards.keys.seal(_PROOF_KEY, right.number.strip().encode(), ward.encode())
     async with cards.handle.connection() as connection:
         await connection.execute(
-            sql.guard, resident, ward, guardian, right.relation, right.proof, sealed, clock.now(), right.until,
+            sql.guard, resident, ward, guardian, right.relation, right.proof, sealed, right.since or clock.now(), right.until,
             cards.handle.actor.name,
         )
 

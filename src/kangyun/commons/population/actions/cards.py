@@ -18,7 +18,7 @@ from kangyun.base.errors import Problem, refuse
 from kangyun.base.keys import KeyStore, PublicKey
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population.actions.persons import link
-from kangyun.commons.population.actions.residents import register
+from kangyun.commons.population.actions.residents import placing_for, register
 from kangyun.commons.population.decisions import card as deciding
 from kangyun.commons.population.decisions.card import CARD_SYSTEM, Claims, Numbers, terms
 from kangyun.commons.population.queries import card as reading
@@ -144,7 +144,7 @@ class Cards:
         """
         if not card.temporary or deciding.next_state(card.state, "join") is None:
             raise refuse(409, "conflict", "population.card-state")
-        await link(self.handle, card.patient, patient_id, self.handle.actor.name)
+        await link(placing_for(self.handle, "population.card-join"), card.patient, patient_id, self.handle.actor.name)
         return await self.change(card, "join", "clerk", patient_id)
 
     async def change(self, card: Card, event: str, by: By, joined: str | None = None) -> Card:

@@ -101,7 +101,7 @@ async def issue_newborn(request: Request) -> Response:
         patient["birthDate"] = born
     card = await cards.issue_temporary("newborn", patient, _key(form))
     assert card.deadline is not None
-    await guard(cards, card.patient, mother, Right("8", "birth-certificate", "—", card.deadline))
+    await guard(cards, card.patient, mother, Right("8", "birth-certificate", "—", card.deadline, card.issued))
     return RedirectResponse(f"{_HOME}/{card.patient}", status_code=303)
 
 

@@ -80,8 +80,9 @@ SELECT n.number, c.state, c.issue, c.changed FROM card c JOIN card_number n ON n
 WHERE c.changed >= $1 AND (c.state <> 'active' OR c.issue > 1) ORDER BY c.changed, n.number;
 
 -- name: guard
+-- What is there came from the same button, pressed twice.
 INSERT INTO guardianship (resident, ward, guardian, relation, proof, proof_number, since, until, recorded_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING;
 
 -- name: wards
 SELECT resident, ward, relation, proof, since, until FROM guardianship
