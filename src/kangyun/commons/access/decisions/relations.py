@@ -48,15 +48,20 @@ def named_patients(resource: Any) -> Iterator[str]:
             yield from named_patients(value)
 
 
-def named_files(resource: Any) -> Iterator[str]:
+def named_files(resource: Mapping[str, Any] | None) -> Iterator[str]:
     """The ids of the Binaries whose sight a DocumentReference gives, as its search by location finds them."""
-    if not isinstance(resource, dict) or resource.get("resourceType") != "DocumentReference":  # pyright: ignore[reportUnknownMemberType] - JSON of any shape
+    if resource is None or resource.get("resourceType") != "DocumentReference":
         return
-    for content in resource.get("content") or ():  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        attachment = content.get("attachment") if isinstance(content, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        url = attachment.get("url") if isinstance(attachment, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if isinstance(url, str) and url.startswith("Binary/"):
-            yield url.removeprefix("Binary/")
+    for content in _objects(resource.get("content")):
+        for attachment in _objects(content.get("attachment")):
+            url = attachment.get("url")
+            if isinstance(url, str) and url.startswith("Binary/"):
+                yield url.removeprefix("Binary/")
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Those in an element whose shape nobody has checked yet."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _row(entry: Mapping[str, Any]) -> Row:
