@@ -11,6 +11,7 @@ from kangyun.commons.population.actions import (
     committed,
     overtaken,
     place,
+    place_each,
     prepare,
     prepare_merge,
     register,
@@ -45,5 +46,5 @@ errors.register("kangyun.commons.population")
 __all__ = [
     "ID_NUMBER_SYSTEM", "Ambiguous", "Arrival", "Card", "CardReading", "Cards", "Identity", "Link", "Registration", "Shared", "Wish", "beside", "card_titles", "committed", "end_link", "identify", "identities",
     "is_credit_code", "is_id_number", "legal_name", "links", "looks_like_id_number", "normal_id_number", "overtaken", "parts_of_address", "patient_at", "patients_of",
-    "person_of", "persons_of", "place", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telephone", "telling", "turn",
+    "person_of", "persons_of", "place", "place_each", "prepare", "prepare_merge", "register", "relate", "scan_card", "share", "share_terms", "solar_of", "telephone", "telling", "turn",
 ]

@@ -313,8 +313,8 @@ def _own_id(write: Write) -> str | None:
 Beside = Callable[[Transaction], Awaitable[Sequence[Write]]]
 # What a caller does inside of its commit, after the writes: its own rows that must become durable together with them.
 After = Callable[[Connection], Awaitable[None]]
-# What several callers do inside of one commit: the writes of each of them.
-BesideAll = Callable[[Connection], Awaitable[Sequence[Sequence[Write]]]]
+# What several callers do inside of one commit, each over its own view of the one transaction: the writes of each of them.
+BesideAll = Callable[[Sequence[Transaction]], Awaitable[Sequence[Sequence[Write]]]]
 
 
 class Handle(_Session):
@@ -427,14 +427,13 @@ class Handle(_Session):
         `beside` runs inside of it and gives the writes of each. It is for the platform's own work, which has no conditions.
         """
         async with self._store.transaction() as session:
-            each = await beside(session.connection)
+            each = await beside([caller.within(session) for caller in callers])
             if not all(caller.is_plain(writes) and not consents.among(writes) for caller, writes in zip(callers, each, strict=True)):
                 raise ValueError("callers commit together what is the platform's own work")
             written = iter(await session.write([one for writes in each for one in writes]) if any(each) else ())
         done = [list(islice(written, len(writes))) for writes in each]
         for caller, own in zip(callers, done, strict=True):
-            if own:
-                caller.wrote(own)
+            caller.wrote(own)
         return done
 
     def is_plain(self, writes: Sequence[Write]) -> bool:
@@ -443,6 +442,10 @@ class Handle(_Session):
         for write in writes:
             caller.judge(write.method, write.type)
         return caller.free("search", None) and all(caller.free(write.method, write.type) for write in writes)
+
+    def within(self, session: StoreSession) -> Transaction:
+        """The calls of this handle inside of a transaction that is shared with other callers."""
+        return Transaction(session, self._caller)
 
     def wrote(self, written: Sequence[Written]) -> None:
         """Remember for the trail what was written for the caller."""

@@ -132,12 +132,22 @@ class StoredBefore(Exception):  # noqa: N818 - an expected outcome: the message 
 
 async def store(connection: Connection, raw: RawMessage, outcome: Outcome) -> None:
     """Note that a message is stored, in the transaction that stores it. Raises StoredBefore, which takes it all back."""
-    occurred, *counts, entries = measured(outcome.facts)
-    row = (raw.sender_key, raw.id, clock.now(), outcome.patient, outcome.kind or raw.kind, occurred, *counts, outcome.facts.matching, entries)
-    if await connection.fetchval(sql.store, *row) is None:
+    if await connection.fetchval(sql.store, *_stored(raw, outcome)) is None:
         before = await connection.fetchrow(sql.stored, raw.sender_key, raw.id)
         if before is not None:
             raise StoredBefore(before["patient"])
+
+
+async def store_all(connection: Connection, results: Sequence[tuple[RawMessage, Outcome]]) -> None:
+    """As `store`, for messages that are stored together. Raises StoredBefore without saying which of them it was."""
+    rows = [_stored(raw, outcome) for raw, outcome in results]
+    if await connection.fetchval(sql.store_all, *(list(column) for column in zip(*rows, strict=True))) < len(rows):
+        raise StoredBefore(None)
+
+
+def _stored(raw: RawMessage, outcome: Outcome) -> tuple[Any, ...]:
+    occurred, *counts, entries = measured(outcome.facts)
+    return (raw.sender_key, raw.id, clock.now(), outcome.patient, outcome.kind or raw.kind, occurred, *counts, outcome.facts.matching, entries)
 
 
 def measured(facts: Facts) -> tuple[datetime | None, int, int, int, int, int]:

@@ -41,13 +41,21 @@ class Turn:
             return None
 
         async def run(transaction: Transaction) -> Sequence[Write]:
-            if changed and not self.late and self._occurred and await self._overtaken(transaction, changed, self._occurred):
-                raise Late
+            await self.check(transaction, changed)
             writes = await inner(transaction)
-            self.matching = _matching(changed, writes)
+            self.placed(changed, writes)
             return writes
 
         return run
+
+    async def check(self, transaction: Transaction, changed: Sequence[str]) -> None:
+        """Raise Late where the sender has told of a later event of one of the Patients that would be changed."""
+        if changed and not self.late and self._occurred and await self._overtaken(transaction, changed, self._occurred):
+            raise Late
+
+    def placed(self, changed: Sequence[str], writes: Sequence[Write]) -> None:
+        """Remember how the resident was found, by the Persons that are written with the message."""
+        self.matching = _matching(changed, writes)
 
     async def _overtaken(self, transaction: Transaction, changed: Sequence[str], occurred: datetime) -> bool:
         if any(_newest.get((self._sender_key, one), occurred) > occurred for one in changed):

@@ -6,16 +6,16 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from prometheus_client import Counter, Histogram
 
 from kangyun.base import errors
 from kangyun.base.clock import instant
-from kangyun.base.database import Connection
 from kangyun.base.errors import Problem
 from kangyun.commons.access import Gate, Handle, Write
-from kangyun.commons.exchange.actions import bundles, joining, keeping, moving, order
+from kangyun.commons.exchange.actions import bundles, committing, joining, keeping, moving, order
 from kangyun.commons.exchange.actions.documents import process_document, process_inside
 from kangyun.commons.exchange.actions.tables import process_table
 from kangyun.commons.exchange.decisions.drafts import Sheet
@@ -118,10 +118,8 @@ async def _commit(
         whole = [*(write for one in registrations for write in one.writes), *writes]
         try:
             arrivals = {arrival.id: arrival for one in registrations for arrival in one.arrivals}
-            changed = [arrival.id for arrival in arrivals.values() if arrival.version > 1]
-            inside = mine.beside(changed, beside(tuple(arrivals.values())))
-            noted = _noted(raw, outcome, resident) if last else None
-            await handle.commit(_each_once(whole), beside=inside, after=noted)
+            ready = committing.Ready(handle, raw, _each_once(whole), tuple(arrivals.values()), mine, partial(outcome, resident))
+            await (committing.commit(ready) if last else handle.commit(ready.writes, beside=mine.beside(ready.changed, beside(ready.arrivals))))
         except order.Late:
             mine.late = True
             continue
@@ -137,15 +135,6 @@ async def _commit(
         await _related(handle, sheet, registrations)
         return resident
     raise AssertionError("the loop returns or raises")
-
-
-def _noted(raw: RawMessage, outcome: Callable[[str], Outcome], resident: str) -> Callable[[Connection], Awaitable[None]]:
-    """Records and the result of their message become durable together, so that none is stored twice."""
-
-    async def after(connection: Connection) -> None:
-        await keeping.store(connection, raw, outcome(resident))
-
-    return after
 
 
 async def _related(handle: Handle, sheet: Sheet, registrations: list[Registration]) -> None:

@@ -63,6 +63,10 @@ UPDATE raw_message SET state = 'stored', handled = $3, reason = NULL, patient = 
 WHERE sender_key = $1 AND id = $2 AND state <> 'stored'
 RETURNING id;
 
+-- name: store_all
+-- The same for several messages that are committed together; how many of them nobody else has noted before.
+SELECT raw_message_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
 -- name: stored
 SELECT patient FROM raw_message WHERE sender_key = $1 AND id = $2 AND state = 'stored';
 

@@ -1,7 +1,7 @@
 """Writes: residents are registered, kept up to date, merged, and placed under their persons."""
 
 from kangyun.commons.population.actions.persons import link, merge, reject, relate, undo, unlink, unmerge
-from kangyun.commons.population.actions.placing import beside, committed, forget, place, was_placed
+from kangyun.commons.population.actions.placing import beside, committed, forget, place, place_each, was_placed
 from kangyun.commons.population.actions.residents import (
     Registration,
     overtaken,
@@ -12,6 +12,6 @@ from kangyun.commons.population.actions.residents import (
 )
 
 __all__ = [
-    "Registration", "beside", "committed", "forget", "link", "merge", "overtaken", "place", "prepare", "prepare_merge", "register",
+    "Registration", "beside", "committed", "forget", "link", "merge", "overtaken", "place", "place_each", "prepare", "prepare_merge", "register",
     "reject", "relate", "turn", "undo", "unlink", "unmerge", "was_placed",
 ]

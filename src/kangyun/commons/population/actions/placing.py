@@ -55,14 +55,25 @@ async def place(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[W
     one moment wait for each other's commit, in any number of processes. A Patient whose version was placed before is
     passed over. Raises Problem 409 when somebody else came first: read again, try again.
     """
-    found = [traits(one.patient) for one in arrivals]
-    locks = [number for one in found for number in (*keys_of(one), *one.numbers)]
-    membership = Membership(transaction, arrivals)
-    for arrival, mine in zip(arrivals, found, strict=True):
-        await _place_one(transaction, membership, arrival, mine, locks)
-        # All of them at once, before anything is read; two who take them in another order would block each other.
-        locks = []
-    return await membership.writes()
+    return (await place_each([(transaction, arrivals)]))[0]
+
+
+async def place_each(parties: Sequence[tuple[Transaction, Sequence[Arrival]]]) -> list[list[Write]]:
+    """As `place`, for several callers of one transaction: the writes of each.
+
+    Those of two may mean one Person, where both bring the same new resident; then they cannot be committed together.
+    """
+    found = [[traits(one.patient) for one in arrivals] for _, arrivals in parties]
+    locks = [number for party in found for one in party for number in (*keys_of(one), *one.numbers)]
+    writes: list[list[Write]] = []
+    for (transaction, arrivals), party in zip(parties, found, strict=True):
+        membership = Membership(transaction, arrivals)
+        for arrival, mine in zip(arrivals, party, strict=True):
+            await _place_one(transaction, membership, arrival, mine, locks)
+            # All of them at once, before anything is read; two who take them in another order would block each other.
+            locks = []
+        writes.append(await membership.writes())
+    return writes
 
 
 async def forget(transaction: Transaction, patient: str) -> list[Write]:

@@ -21,7 +21,7 @@ from kangyun.base import clock, jobs, lifecycles, web
 from kangyun.base.database import Connection, Database
 from kangyun.base.database.together import Together
 from kangyun.base.errors import Problem, refuse
-from kangyun.commons.access import Handle, Write, key_of, tell
+from kangyun.commons.access import Handle, Transaction, Write, key_of, tell
 from kangyun.support.appointments.decisions import booking as deciding
 from kangyun.support.appointments.decisions import channels, departments, kinds
 from kangyun.support.appointments.decisions.booking import Asked
@@ -125,7 +125,8 @@ async def _take_group(asked: Sequence[_Asking]) -> list[Outcome]:
 async def _commit(asked: Sequence[_Asking]) -> list[Outcome]:
     requests, refused = [request for _, request in asked], dict[int, Exception]()
 
-    async def beside(connection: Connection) -> list[list[Write]]:
+    async def beside(transactions: Sequence[Transaction]) -> list[list[Write]]:
+        connection = transactions[0].connection
         await _judge_all(connection, requests, refused)
         good = {number: one for number, one in enumerate(requests) if number not in refused}
         writes = await _numbers(connection, {number: one for number, one in good.items() if one.event != "wait"}, refused)
