@@ -109,6 +109,7 @@ async def test_a_refused_one_is_quarantined_and_the_others_are_stored(services: 
     async def spoiled(handle: Any, sheet: Any, resident: str, number: int, recorded: str) -> Any:
         writes = await real(handle, sheet, resident, number, recorded)
         if sheet.message.control_id.startswith("O1-5-"):
+            assert writes[-1].resource
             writes[-1].resource["recorded"] = "never"
         return writes
 

@@ -16,7 +16,7 @@ from kangyun.commons.population.decisions import golden
 from kangyun.commons.population.decisions.kept import kept
 from kangyun.commons.population.decisions.traits import keys_of
 from kangyun.commons.population.model import Arrival, Member, Proposal
-from kangyun.commons.population.queries.placed import of_persons, resident_key, sql
+from kangyun.commons.population.queries.placed import array_of, of_persons, resident_key, sql
 
 _NAMESPACE = UUID("3c1f7a52-7f0e-5a53-9d0b-1115c0de2026")
 
@@ -84,7 +84,7 @@ class Membership:
 
     def _row(self, me: Member) -> tuple[Any, ...]:
         found = me.traits
-        return me.source, me.assurance, me.version, list(found.numbers), [], keys_of(found), kept(me.patient, found), clock.now()
+        return me.source, me.assurance, me.version, array_of(found.numbers), [], array_of(keys_of(found)), kept(me.patient, found), clock.now()
 
     async def join(self, persons: Iterable[str], into: str) -> None:
         """Make several Persons one; the others stay, inactive, and lead to it."""

@@ -19,7 +19,7 @@ from kangyun.commons.population.decisions.kept import sealed
 from kangyun.commons.population.decisions.matching import encode
 from kangyun.commons.population.decisions.traits import keys_made, locks_of, source_of, traits
 from kangyun.commons.population.model import Newcomer
-from kangyun.commons.population.queries.placed import resident_key
+from kangyun.commons.population.queries.placed import array_of, resident_key
 
 sql = queries("kangyun.commons.population", "actions/batch_store.sql")
 
@@ -98,11 +98,6 @@ async def _put(connection: Connection, rows: Sequence[tuple[str, Newcomer]]) -> 
     await connection.execute(
         sql.put, [one.resident for _, one in rows], [one.patient for _, one in rows], [person for person, _ in rows],
         [one.source for _, one in rows], [one.assurance for _, one in rows], [one.version for _, one in rows],
-        [_array(one.numbers) for _, one in rows], [_array(one.keys) for _, one in rows],
+        [array_of(one.numbers) for _, one in rows], [array_of(one.keys) for _, one in rows],
         [sealed(one.patient, one.ids.split(), one.features) for _, one in rows], clock.now(),
     )
-
-
-def _array(numbers: Iterable[int]) -> str:
-    """The literal of a bigint[]: the driver would look at each number of a nested array."""
-    return f"{{{','.join(map(str, numbers))}}}"

@@ -10,11 +10,11 @@ ORDER BY person, updated, patient
 
 -- name: around
 SELECT patient, person, source, assurance, version, numbers, features, judged
-FROM identity_arrival($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text, $6::integer)
+FROM identity_arrival($1::text::bigint[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text, $6::integer)
 
 -- name: put
 INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::bigint[], $8, $9::text::bigint[], $10, $11)
 ON CONFLICT (resident, patient) DO UPDATE SET person = excluded.person, source = excluded.source,
     assurance = excluded.assurance, version = excluded.version, numbers = excluded.numbers, ids = excluded.ids,
     keys = excluded.keys, features = excluded.features, updated = excluded.updated
@@ -67,7 +67,7 @@ WHERE decided IS NOT NULL ORDER BY decided DESC OFFSET $1 LIMIT $2
 SELECT state, count(*) AS number FROM candidate GROUP BY state
 
 -- name: touch
-UPDATE identity SET source = $3, assurance = $4, version = $5, numbers = $6, ids = $7, keys = $8,
+UPDATE identity SET source = $3, assurance = $4, version = $5, numbers = $6::text::bigint[], ids = $7, keys = $8::text::bigint[],
     features = $9, updated = $10
 WHERE resident = $1 AND person = $2
 RETURNING patient

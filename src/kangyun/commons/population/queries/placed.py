@@ -50,6 +50,11 @@ def largest_block() -> int:
     return int(weights().limits["largest_block"])
 
 
+def array_of(numbers: Iterable[int]) -> str:
+    """The literal of a bigint[]: the driver would ask of each number whether it is itself a list."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
 def resident_key(patient: str) -> int:
     """The key of the record that a Patient opens."""
     return key_of("Patient", patient)
@@ -80,7 +85,8 @@ async def around(
     Inside a transaction it waits first for the others who hold any of `locks`, and sees what they have committed.
     """
     residents = [resident_key(one) for one in patients]
-    rows = await connection.fetch(sql.around, list(locks), keys_of(me), list(me.numbers), residents, person, largest_block())
+    rows = await connection.fetch(
+        sql.around, array_of(locks), array_of(keys_of(me)), array_of(me.numbers), array_of(residents), person, largest_block())
     answers = [text.split("|") for text in (rows[0]["judged"] if rows else ())]
     return Around(_grouped(rows), *(_among(answers, states) for states in (_APART, _TOGETHER)))
 

@@ -16,7 +16,7 @@ from kangyun.commons.population.actions.crowds import Crowd, place_crowd
 from kangyun.commons.population.decisions.kept import kept
 from kangyun.commons.population.decisions.traits import keys_of, traits
 from kangyun.commons.population.model import Traits
-from kangyun.commons.population.queries.placed import around
+from kangyun.commons.population.queries.placed import around, array_of
 from kangyun.commons.population.queries.placed import sql as identity
 from kangyun.commons.population.tests.people import id_number, resident
 from kangyun.commons.records.actions.importing import load_resources
@@ -98,7 +98,7 @@ def one_of_many(number: int) -> Traits:
 
 async def stand(connection: Connection, number: int, person: str, seen: Traits) -> None:
     await connection.execute(
-        identity.put, number, f"p{number}", person, "clinic", 1, 1, [], [], keys_of(seen), kept(f"p{number}", seen), clock.now())
+        identity.put, number, f"p{number}", person, "clinic", 1, 1, "{}", [], array_of(keys_of(seen)), kept(f"p{number}", seen), clock.now())
 
 
 async def test_a_telephone_that_a_crowd_bears_leads_to_nobody_and_the_name_still_does(services: Services) -> None:
