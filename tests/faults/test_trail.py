@@ -78,9 +78,11 @@ async def written(server: Server) -> set[tuple[str, str]]:
 
 async def missing(server: Server, answered: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """What was answered and does not stand in the trail, a moment after: it comes there from the journals."""
+    gone = answered
     for _ in range(100):
-        if not (gone := answered - await written(server)):
-            return gone
+        gone = answered - await written(server)
+        if not gone:
+            break
         await asyncio.sleep(0.1)
     return gone
 
