@@ -32,9 +32,10 @@ _DROPPED = {"text", "photo", "extension", "note"}
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """One level of the rule; `keeps` names what stays in part, everything else of the kind is dropped."""
+    """One level of the rule; `keeps` names what stays in part, `shows` what stays whole; everything else of the kind is dropped."""
 
     keeps: frozenset[str]
+    shows: frozenset[str] = frozenset()
 
 
 def mask(resource: Json, level: str) -> Json:
@@ -59,7 +60,11 @@ def blocked(type_: str, level: str) -> frozenset[str]:
 @cache
 def _levels() -> dict[str, _Level]:
     said = load("kangyun.commons.access", "masking.yaml").map
-    return {level: _Level(frozenset(kind for kind, how in told.items() if how == "keep")) for level, told in said.items()}
+    return {level: _Level(_with(told, "keep"), _with(told, "show")) for level, told in said.items()}
+
+
+def _with(told: Mapping[str, str], how: str) -> frozenset[str]:
+    return frozenset(kind for kind, said in told.items() if said == how)
 
 
 def _masked(resource: Json, level: _Level) -> Json:
@@ -69,7 +74,7 @@ def _masked(resource: Json, level: _Level) -> Json:
     made = {key: _inner(value, level) for key, value in resource.items() if key != "text"}
     if type_ == "Coverage":
         _numbers(made, level, "subscriberId", "dependent")
-    if "identifier" not in level.keeps:
+    if "name" not in level.keeps | level.shows:
         made.pop("note", None)
     return made
 
@@ -79,7 +84,7 @@ def _person(resource: Json, level: _Level) -> Json:
     for key, value in resource.items():
         if key in _DROPPED or key.startswith("_"):
             continue
-        change = _CHANGES.get(key)
+        change = None if key in level.shows else _CHANGES.get(key)
         if change is None:
             made[key] = value
         elif told := change(value, level):
@@ -106,7 +111,7 @@ def _reference(node: Json, level: _Level) -> Json:
     made = {key: _inner(one, level) for key, one in node.items()}
     if not _about_a_person(node):
         return made
-    if "display" in made:
+    if "display" in made and "name" not in level.shows:
         _replace(made, "display", _short(str(node["display"])) if "name" in level.keeps else None)
     if isinstance(node.get("identifier"), dict):
         _replace(made, "identifier", _identifier(node["identifier"]) if "identifier" in level.keeps else None)

@@ -220,6 +220,18 @@ async def test_an_app_sees_what_its_scopes_leave_of_what_its_user_sees(services:
         await app("user/Observation.rs").write([Write("create", "Observation", observation("", "wang-county") | {"id": "x"})])
 
 
+async def test_whoever_brings_something_learns_whom_to_find_and_no_number(services: Services) -> None:
+    assert policy.roles()["courier"].mask == "delivery"
+    ROLES["a-rider"] = replace(ROLES["a-counter"], name="a-rider", mask="delivery")
+    seen = await services.gate.open(Actor("user/9", "a-rider")).read("Patient", "li")
+    whole = await services.gate.system("test").read("Patient", "li")
+    assert seen
+    assert whole
+    assert seen["name"] == whole["name"]
+    assert "990101199001011234" in str(whole)
+    assert "identifier" not in seen
+
+
 async def test_who_sees_masked_can_neither_read_nor_find_nor_sort_by_what_is_masked(services: Services) -> None:
     handle = services.gate.open(Actor("user/9", "a-counter"))
     li = await handle.read("Patient", "li")
