@@ -53,7 +53,7 @@ async def test_whoever_is_logged_in_keeps_the_menu_where_nothing_is(api: httpx.A
 async def test_while_the_database_is_away_what_is_not_there_is_still_not_found(
     api: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def away(*_: object) -> None:
+    async def away(*_: object, **__: object) -> None:
         raise refuse(503, "transient", "base.database-away")
 
     monkeypatch.setattr(services.entries, "actor", away)
