@@ -40,8 +40,9 @@ class Reaction:
     """What follows a change: which resource types it `listens` to ("*" is all) and which it `writes`.
 
     `comes_to_rest` is needed only where reactions form a circle: the sentence that says why it ends. `together` takes a
-    backlog, as an import leaves one, in one commit for some residents; where it fails, `act` takes them one by one. After an accident the residents of a
-    commit may be others, so the key of the commit does not hold a repetition off: what is done already, it must see itself.
+    backlog, as an import leaves one, in one commit for some residents; where it fails, `act` takes them one by one. After an
+    accident the residents of a commit may be others, so the key of the commit does not hold a repetition off: what is done
+    already, it must see itself.
     """
 
     name: str

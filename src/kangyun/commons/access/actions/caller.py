@@ -146,7 +146,7 @@ class Caller:
 
     def masked(self, stored: Stored) -> Stored:
         """What it may see of one resource."""
-        if self._mask == masking.NONE or stored.deleted:
+        if not self.is_masked or stored.deleted:
             return stored
         return rewritten(stored, masking.mask(stored.resource, self._mask))
 
@@ -185,7 +185,7 @@ class Caller:
 
     def check_names(self, type_: str | None, asked: Sequence[str]) -> None:
         """Raise Problem 403 when one of these parameters of a search is closed to it."""
-        if self._mask == masking.NONE:
+        if not self.is_masked:
             return
         closed = _blocked(type_, self._mask)
         if not closed.isdisjoint(word for text in asked for word in _words(text)):

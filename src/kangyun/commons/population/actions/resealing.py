@@ -10,6 +10,7 @@ from kangyun.base.database import Connection, queries
 from kangyun.base.keys import vault
 from kangyun.base.sealing import Page, reseals
 from kangyun.commons.population.decisions.kept import PURPOSE, blinded, opened, sealed
+from kangyun.commons.population.queries.placed import array_of
 
 sql = queries("kangyun.commons.population", "queries/resealing.sql")
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ def _sealed(row: Any) -> tuple[int, str, str, str, str]:
 
 
 def _blinded(numbers: list[int]) -> str:
-    return "{" + ",".join(map(str, blinded(numbers))) + "}"
+    return array_of(blinded(numbers))
 
 
 @reseals(PURPOSE)
