@@ -76,11 +76,10 @@ def removal(type_: str, id_: str, updated: datetime, expected: int | None) -> En
 
 def serialise(resource: dict[str, Any]) -> tuple[str | None, str]:
     """The texts stored: what stands in meta beside versionId and lastUpdated, and the rest without id and meta."""
-    type_ = resource["resourceType"]
-    rest = {k: v for k, v in resource.items() if k not in {"resourceType", "id", "meta"}}
-    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in {"versionId", "lastUpdated"}}
-    body = fhir_json.dumps({"resourceType": type_, **rest}).decode()
-    return (fhir_json.dumps(meta).decode()[1:-1] if meta else None), body
+    rest: dict[str, Any] = {"resourceType": "", **resource}
+    rest.pop("id", None)
+    meta = {k: v for k, v in rest.pop("meta", {}).items() if k not in {"versionId", "lastUpdated"}}
+    return (fhir_json.dumps(meta).decode()[1:-1] if meta else None), fhir_json.dumps(rest).decode()
 
 
 def _numbers(numbers: Sequence[int]) -> str | None:

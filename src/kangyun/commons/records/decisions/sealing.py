@@ -38,6 +38,8 @@ PUBLIC = frozenset({
 # A resident ID number (GB 11643: 17 digits and a check character) or a mobile number (11 digits) in any text.
 _NUMBER = re.compile(r"[1-9]\d{10}(?:\d{6}[\dXx])?(?![\w.])", re.ASCII)
 _MOBILE = 11
+# Most texts have no eleven digits in a row; that is seen in a quarter of the time that the expression takes.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _READABLE_LEAVES = frozenset({"reference", "code"})
 _NEVER_READABLE = frozenset({"identifier", "telecom", "name", "address", "text", "contact", "contained", "meta", "extension"})
 _SORTED = frozenset({"token", "reference", "uri"})
@@ -63,6 +65,8 @@ def is_identifying(type_: str, body: str) -> bool:
 
 
 def _has_number(body: str) -> bool:
+    if b"0" * _MOBILE not in body.encode().translate(_DIGITS):
+        return False
     for found in _NUMBER.finditer(body):
         before = body[found.start() - 1]
         mobile = found.end() - found.start() == _MOBILE

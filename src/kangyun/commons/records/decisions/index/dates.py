@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import TypeAlias
 
+# Whole microseconds; of a side that is open, infinity.
 Range: TypeAlias = tuple[float, float]
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -36,6 +37,8 @@ def set_zone(zone: tzinfo | None) -> None:
 @lru_cache(maxsize=32768)
 def range_of(text: str) -> Range | None:
     """First and last microsecond since 1970 that a date, dateTime or instant may mean; None when it is not a date."""
+    if len(text) == 25 and (usual := _to_the_second(text)) is not None:
+        return usual
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return None
@@ -46,10 +49,22 @@ def range_of(text: str) -> Range | None:
         moment = datetime(  # noqa: DTZ001 - the zone is applied by _microseconds
             int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59)
         )
-        low = float(_microseconds(moment, zone) + int((fraction or "")[:6].ljust(6, "0")))
+        low = _microseconds(moment, zone) + int((fraction or "")[:6].ljust(6, "0"))
     except (ValueError, OverflowError):
         return None
     return low, low + _width(second, fraction) - 1
+
+
+def _to_the_second(text: str) -> Range | None:
+    """The range of `2024-05-01T08:30:00+08:00`, which is how nearly all are written; None when it is written otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.isoformat() != text:
+        return None
+    low = to_microseconds(moment)
+    return low, low + _SECOND - 1
 
 
 def _width(second: str | None, fraction: str | None) -> int:
@@ -82,7 +97,7 @@ def _days(year: int, month: int, day: int) -> Range:
     length = 1 if day else monthrange(year, month)[1] if month else 366 if monthrange(year, 2)[1] == 29 else 365
     ordinal = first.toordinal() + length
     end = low + length * _DAY if ordinal > date.max.toordinal() else _local(datetime.fromordinal(ordinal))
-    return float(low), float(end - 1)
+    return low, end - 1
 
 
 def from_microseconds(value: float) -> datetime:
