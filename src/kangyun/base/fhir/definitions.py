@@ -10,7 +10,7 @@ import functools
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -131,10 +131,10 @@ class ExtensionDef(Fact, frozen=True, array_like=True, gc=False):
 
 
 class CodeTable(Fact, frozen=True, array_like=True, gc=False):
-    """The code systems by number, and each value set as its codes by code system number."""
+    """The code systems by number, and each value set as its codes by code system number, decoded when it is asked for."""
 
     systems: tuple[str, ...]
-    sets: dict[str, dict[int, tuple[str, ...]]]
+    sets: dict[str, msgspec.Raw]
 
 
 type_decoder = msgspec.msgpack.Decoder(dict[str, TypeDef])
@@ -142,6 +142,8 @@ search_decoder = msgspec.msgpack.Decoder(dict[str, dict[str, SearchParam]])
 extension_decoder = msgspec.msgpack.Decoder(dict[str, ExtensionDef])
 compartment_decoder = msgspec.msgpack.Decoder(dict[str, list[str]])
 code_decoder = msgspec.msgpack.Decoder(CodeTable)
+Groups: TypeAlias = dict[int, tuple[str, ...]]
+group_decoder = msgspec.msgpack.Decoder(Groups)
 
 
 class Definitions:
@@ -197,7 +199,7 @@ class Definitions:
         groups = table.sets.get(url)
         if groups is None:
             return None
-        return frozenset((table.systems[n], code) for n, codes in groups.items() for code in codes)
+        return frozenset((table.systems[n], code) for n, codes in group_decoder.decode(groups).items() for code in codes)
 
     def properties(self, type_name: str) -> dict[str, tuple[ElementDef, TypeRef]]:
         """JSON property name -> (element, its type) of a type or nested structure."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from kangyun.base.fhir.compile.source import Json, Package
 from kangyun.base.fhir.definitions import CodeTable
 
@@ -76,10 +78,10 @@ def _concepts(concepts: list[Json]) -> Iterator[str]:
 def _numbered(sets: dict[str, Codes]) -> CodeTable:
     systems = sorted({system for codes in sets.values() for system, _ in codes})
     numbers = {system: n for n, system in enumerate(systems)}
-    table: dict[str, dict[int, tuple[str, ...]]] = {}
+    table: dict[str, msgspec.Raw] = {}
     for url, codes in sorted(sets.items()):
         groups: dict[int, list[str]] = {}
         for system, code in sorted(codes):
             groups.setdefault(numbers[system], []).append(code)
-        table[url] = {n: tuple(group) for n, group in groups.items()}
+        table[url] = msgspec.Raw(msgspec.msgpack.encode(groups))
     return CodeTable(tuple(systems), table)

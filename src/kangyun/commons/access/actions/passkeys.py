@@ -4,26 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
-
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_authentication_credential_json
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from kangyun.base import clock
-from kangyun.base.errors import Problem, refuse
+from kangyun.base.errors import refuse
 from kangyun.commons.access.actions import failures, login, seconds, steps
 from kangyun.commons.access.actions.login import Entered, let_in
 from kangyun.commons.access.actions.parts import Parts, Visitor, nobody, note
@@ -45,9 +28,10 @@ class Site:
 
 async def offer(parts: Parts, site: Site, target: str = "/") -> tuple[str, str]:
     """A challenge for anybody's passkey: the step's secret, and the options for the browser as JSON."""
-    options = generate_authentication_options(rp_id=site.host, user_verification=UserVerificationRequirement.REQUIRED)
-    step = Step("passkey", challenge=bytes_to_base64url(options.challenge), next=target)
-    return await steps.begin(parts, step), options_to_json(options)
+    from kangyun.commons.access.decisions import ceremony  # noqa: PLC0415 - 14 MB that few need
+
+    asked = ceremony.ask(site.host)
+    return await steps.begin(parts, Step("passkey", challenge=asked.challenge, next=target)), asked.options
 
 
 async def answer(parts: Parts, secret: str, credential: str, site: Site, visitor: Visitor) -> tuple[Account, Step]:
@@ -68,30 +52,26 @@ async def answer(parts: Parts, secret: str, credential: str, site: Site, visitor
 
 
 async def _holder(parts: Parts, step: Step, credential: str, site: Site) -> Account | None:
-    try:
-        told = parse_authentication_credential_json(credential)
-        async with parts.database.connection() as connection:
-            row = await connection.fetchrow(sql.passkey, told.raw_id)
-        if row is None:
-            return None
-        proved = verify_authentication_response(
-            credential=told, expected_challenge=base64url_to_bytes(step.challenge), expected_rp_id=site.host,
-            expected_origin=site.origin, credential_public_key=row["content"], credential_current_sign_count=row["count"],
-            require_user_verification=True,
-        )
-    except (WebAuthnException, ValueError):
+    from kangyun.commons.access.decisions import ceremony  # noqa: PLC0415 - 14 MB that few need
+
+    handle = ceremony.handle_of(credential)
+    if handle is None:
         return None
-    right = await seconds.count_up(parts, row["id"], proved.new_sign_count)
+    async with parts.database.connection() as connection:
+        row = await connection.fetchrow(sql.passkey, handle)
+    if row is None:
+        return None
+    count = ceremony.proved(credential, step.challenge, (site.origin, site.host), ceremony.Passkey(handle, row["content"], row["count"]))
+    right = count is not None and await seconds.count_up(parts, row["id"], count)
     return await accounts.account(parts.database, row["account"]) if right else None
 
 
 async def offer_again(parts: Parts, account: Account, site: Site) -> tuple[str, str]:
     """A challenge for a passkey of somebody who is logged in already: the step's secret, and the options as JSON."""
-    held = [PublicKeyCredentialDescriptor(id=one.handle) for one in await accounts.seconds(parts.database, account.id) if one.handle]
-    options = generate_authentication_options(
-        rp_id=site.host, allow_credentials=held, user_verification=UserVerificationRequirement.REQUIRED)
-    step = Step("presence", account.id, challenge=bytes_to_base64url(options.challenge))
-    return await steps.begin(parts, step), options_to_json(options)
+    from kangyun.commons.access.decisions import ceremony  # noqa: PLC0415 - 14 MB that few need
+
+    asked = ceremony.ask(site.host, await _handles(parts, account))
+    return await steps.begin(parts, Step("presence", account.id, challenge=asked.challenge)), asked.options
 
 
 async def again(parts: Parts, account: Account, told: tuple[str, str], site: Site) -> bool:
@@ -110,40 +90,27 @@ async def come_in(parts: Parts, account: Account, step: Step, visitor: Visitor) 
 
 async def prepare(parts: Parts, account: Account, label: str, site: Site) -> tuple[str, str]:
     """A challenge for a new passkey of an account; `label` is what the device shows beside it."""
-    held = [one.handle for one in await accounts.seconds(parts.database, account.id) if one.handle]
-    options = generate_registration_options(
-        rp_id=site.host, rp_name=site.name, user_name=label, user_id=account.id.encode(),
-        exclude_credentials=[PublicKeyCredentialDescriptor(id=handle) for handle in held],
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED),
-    )
-    step = Step("new-passkey", account.id, challenge=bytes_to_base64url(options.challenge))
-    return await steps.begin(parts, step), options_to_json(options)
+    from kangyun.commons.access.decisions import ceremony  # noqa: PLC0415 - 14 MB that few need
+
+    asked = ceremony.ask_new(site.host, site.name, (account.id.encode(), label), await _handles(parts, account))
+    return await steps.begin(parts, Step("new-passkey", account.id, challenge=asked.challenge)), asked.options
+
+
+async def _handles(parts: Parts, account: Account) -> list[bytes]:
+    return [one.handle for one in await accounts.seconds(parts.database, account.id) if one.handle]
 
 
 async def add(parts: Parts, account: Account, secret: str, credential: str, *, site: Site, title: str) -> None:
     """Keep a new passkey. Raises Problem 410 when the challenge is over, 422 when the answer is not right."""
+    from kangyun.commons.access.decisions import ceremony  # noqa: PLC0415 - 14 MB that few need
+
     step = await steps.take(parts, secret, "new-passkey")
     if step is None or step.account != account.id:
         raise refuse(410, "expired", "access.step-over")
     if len(await accounts.seconds(parts.database, account.id)) >= _MOST:
         raise refuse(422, "too-many", "access.too-many-passkeys")
-    proved = _proved(step, credential, site)
+    made = ceremony.made(credential, step.challenge, (site.origin, site.host))
+    if made is None:
+        raise refuse(422, "value", "access.wrong-passkey")
     async with parts.database.connection() as connection:
-        await connection.execute(
-            sql.put_credential, secrets.token_hex(12), account.id, "passkey", proved.credential_id,
-            proved.credential_public_key, proved.sign_count, title[:60], clock.now())
-
-
-def _proved(step: Step, credential: str, site: Site) -> Any:
-    try:
-        return verify_registration_response(
-            credential=credential, expected_challenge=base64url_to_bytes(step.challenge), expected_rp_id=site.host,
-            expected_origin=site.origin, require_user_verification=True,
-        )
-    except (WebAuthnException, ValueError):
-        raise _wrong() from None
-
-
-def _wrong() -> Problem:
-    return refuse(422, "value", "access.wrong-passkey")
+        await connection.execute(sql.put_credential, secrets.token_hex(12), account.id, "passkey", *made, title[:60], clock.now())

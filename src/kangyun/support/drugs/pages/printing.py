@@ -6,8 +6,6 @@ The Chinese font is named, not embedded (Adobe's STSong-Light, which every PDF r
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import segno
 from reportlab.lib.pagesizes import A5
@@ -16,49 +14,16 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from kangyun.base import clock, money, web
-from kangyun.base.web.display import CHINA, age, written_date
-from kangyun.commons.access import Letterhead, Verdict
-from kangyun.support.drugs.decisions.circulation import Look
+from kangyun.base import clock, web
+from kangyun.base.web.display import age, written_date
 from kangyun.support.drugs.decisions.lines import frequencies
-from kangyun.support.drugs.model import Drug, Line, Prescription
-from kangyun.support.drugs.model.circulation import Held
-from kangyun.support.drugs.queries.people import Resident
+from kangyun.support.drugs.model import Line, Prescription
+from kangyun.support.drugs.pages.printed import Printed
 
 _FONT = "STSong-Light"
 _EDGE = 12 * mm
 _BOTTOM = 46 * mm
 _WIDE = 34
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """What stands on a sheet. `who`: names of practitioners by id; `total` in fen."""
-
-    held: Held
-    said: Prescription
-    resident: Resident
-    known: Mapping[str, Drug]
-    who: Mapping[str, str]
-    signed: Sequence[Verdict]
-    look: Look
-    head: Letterhead | None
-    total: int
-
-    def signer(self, purpose: str) -> str:
-        """Who has signed for something, with a mark when the signature does not hold; '' when nobody has."""
-        one = next((verdict for verdict in self.signed if verdict.purpose == purpose), None)
-        return "" if one is None else f"{self.who.get(one.practitioner, '')}{'' if one.holds else '（签名无效）'}"
-
-    @property
-    def day(self) -> str:
-        """The day of issue, as in 2026-11-22."""
-        return self.held.made.astimezone(CHINA).date().isoformat()
-
-    @property
-    def price(self) -> str:
-        """What all of it costs."""
-        return money.shown(self.total)
 
 
 class _Sheet:

@@ -16,7 +16,8 @@ from kangyun.support.drugs.decisions.circulation import lifecycle, looks
 from kangyun.support.drugs.decisions.herbs import decoctions
 from kangyun.support.drugs.decisions.lines import frequencies
 from kangyun.support.drugs.model.circulation import Held
-from kangyun.support.drugs.pages import printing, reading
+from kangyun.support.drugs.pages import reading
+from kangyun.support.drugs.pages.printed import Printed
 from kangyun.support.drugs.queries import people
 from kangyun.support.drugs.queries import prescriptions as kept
 from kangyun.support.drugs.queries.known import catalogue
@@ -78,7 +79,7 @@ async def act(request: Request) -> Response:
     return RedirectResponse(f"/prescriptions/{number}", status_code=303)
 
 
-async def _printed(request: Request) -> printing.Printed:
+async def _printed(request: Request) -> Printed:
     handle, one = request.state.handle, await found(request)
     own = request.app.state.services.gate.system("drugs.pages")
     async with own.connection() as connection:
@@ -86,7 +87,7 @@ async def _printed(request: Request) -> printing.Printed:
         for id_ in (await kept.dispense_ids(connection, one.number))[:1]:
             signed += await verdicts(connection, "MedicationDispense", id_)
     who = await people.called(own, "Practitioner", [one.practitioner, one.reviewer, *(verdict.practitioner for verdict in signed)])
-    return printing.Printed(
+    return Printed(
         one, await kept.content_of(handle, one), await people.resident(own, one.patient), (await catalogue(handle)).drugs, who, signed,
         looks()[one.sheet], await letterhead(own, one.institution), sum(line.amount for line in await lines_with_prices(own, one.number)))
 
@@ -99,7 +100,9 @@ async def sheet(request: Request) -> Response:
 
 async def pdf(request: Request) -> Response:
     """The sheet as a PDF."""
-    content = printing.sheet_pdf(await _printed(request))
+    from kangyun.support.drugs.pages.printing import sheet_pdf  # noqa: PLC0415 - loads a library that few need
+
+    content = sheet_pdf(await _printed(request))
     headers = {"cache-control": "no-store", "content-disposition": f'inline; filename="{request.path_params["number"]}.pdf"'}
     return Response(content, headers=headers, media_type="application/pdf")
 
