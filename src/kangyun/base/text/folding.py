@@ -18,7 +18,7 @@ _SIMPLE = re.compile("[\x20-\x7e\u4e00-\u9fff]*")
 _CHINESE = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Lower case, no accents, half width, single spaces: `Ｄｕ  Marché` becomes `du marche`.
 

@@ -25,7 +25,7 @@ def _surnames() -> dict[str, tuple[str, ...]]:
     return {row["surname"]: tuple(row["pinyin"].split()) for row in table}
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def syllables(text: str) -> tuple[str, ...]:
     """The sound of a text, a syllable for each character: `王小明` -> (`wang`, `xiao`, `ming`).
 
@@ -54,7 +54,7 @@ def _parts(raw: str) -> list[str]:
     return [part for part in re.split(r"[\W_]+", fold(raw)) if part]
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def person_syllables(name: str, *, family: bool = True) -> tuple[str, ...]:
     """Like `syllables`, for a person's name that begins with the surname when `family` is true: `单雄信` -> `shan` ..."""
     known = _surnames() if family else {}

@@ -55,7 +55,7 @@ def is_type(name: str) -> bool:
     return name in _type_codes()
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def hash64(text: str) -> int:
     """The first 8 bytes of SHA-256 of the UTF-8 text, as a signed 64-bit number; PostgreSQL can compute the same."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)

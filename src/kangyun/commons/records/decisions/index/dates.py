@@ -34,7 +34,7 @@ def set_zone(zone: tzinfo | None) -> None:
     range_of.cache_clear()
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def range_of(text: str) -> Range | None:
     """First and last microsecond since 1970 that a date, dateTime or instant may mean; None when it is not a date."""
     if len(text) == 25 and (usual := _to_the_second(text)) is not None:
