@@ -6,7 +6,7 @@ The journeys go through the running server; afterwards the data folder is opened
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from yunzhou.actors import RefusalError
 from yunzhou.journey import Clock, Journey, LostError
 
 # Where journeys stop, so that orders, prescriptions and parcels lie in every state.
-_STOPS = ("", "ask", "fee: until it is there", "begin", "prescribe, sign", "end", "review: claim", "choose", "confirm", "until settled", "lock, dispense", "code")
+STOPS = ("", "ask", "fee: until it is there", "begin", "prescribe, sign", "end", "review: claim", "choose", "confirm", "until settled", "lock, dispense", "code")
 _DOCTORS, _RESIDENTS = 4, 6
 _MOST = 6
 # What one reads in an address that is no resource: the room's first word, and where its numbers are kept.
@@ -63,10 +63,10 @@ class _Halting(Clock):
 
 
 @contextmanager
-def played(folder: Path) -> Generator[tuple[Settings, Found]]:
+def played(folder: Path, stops: Sequence[str] = STOPS) -> Generator[tuple[Settings, Found]]:
     """The settings of a data folder in which journeys were played, its own server ended, and what lies in it."""
     with hospital_of(folder, clinics=1, residents=_RESIDENTS, doctors=_DOCTORS) as world:
-        asyncio.run(_play(world))
+        asyncio.run(_play(world, stops))
         actors = _actors(world)
         world.server.end()
         # Files of keys keep what both sides know; the simulators outside go on until the block ends.
@@ -74,7 +74,7 @@ def played(folder: Path) -> Generator[tuple[Settings, Found]]:
         yield settings, Found(asyncio.run(_ids(settings, world)), actors)
 
 
-async def _play(world: World) -> None:
+async def _play(world: World, stops: Sequence[str]) -> None:
     cast, people = await cast_of(world, _DOCTORS), await residents_of(world, _RESIDENTS)
 
     async def play(number: int, stop: str) -> None:
@@ -85,8 +85,8 @@ async def _play(world: World) -> None:
         except (LostError, RefusalError) as error:
             print(f"journey {number} ends: {error}"[:200], flush=True)
 
-    for first in range(0, len(_STOPS), len(people)):
-        await asyncio.gather(*(play(number, stop) for number, stop in list(enumerate(_STOPS))[first : first + len(people)]))
+    for first in range(0, len(stops), len(people)):
+        await asyncio.gather(*(play(number, stop) for number, stop in list(enumerate(stops))[first : first + len(people)]))
     await world.hang_up()
 
 

@@ -66,7 +66,7 @@ async def of_ones_own(handle: Handle, number: str) -> Held:
     """A prescription of the resident who asks, or of the ward. Raises Problem 404."""
     async with handle.connection() as connection:
         found = await held(connection, number)
-    if found.state == "draft" or await handle.read("Patient", found.patient) is None:
+    if found.state == "draft" or not await handle.is_own(found.patient) or await handle.read("Patient", found.patient) is None:
         raise no_prescription()
     return found
 

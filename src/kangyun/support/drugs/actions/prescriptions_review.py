@@ -29,15 +29,20 @@ from kangyun.support.drugs.model import Finding, Prescription
 from kangyun.support.drugs.model.circulation import REVIEW_SYSTEM, Held
 from kangyun.support.drugs.model.orders import prescription_of
 from kangyun.support.drugs.queries.facts import reviewed
-from kangyun.support.drugs.queries.prescriptions import held, sql
+from kangyun.support.drugs.queries.prescriptions import held, sql, unknown
 
 REVIEW = "drugs.review"
 _SEVERITY = {"stop": "high", "confirm": "moderate", "advise": "low"}
 _SHORTEST_REASON = 2
+# As the statement `pool` of prescriptions.sql has it.
+_POOL = {"signed", "claimed", "confirming"}
 
 
-def _not_ones_own(me: str) -> Judge:
+def _pooled(me: str) -> Judge:
+    """Only what waits in the pool, or what the pharmacist has judged: of all others not even that they are there is told."""
     def judge(found: Held) -> None:
+        if found.state not in _POOL and found.reviewer != me:
+            raise unknown()
         if found.practitioner == me:
             raise refuse(403, "forbidden", "drugs.own-review")
 
@@ -45,7 +50,7 @@ def _not_ones_own(me: str) -> Judge:
 
 
 def _mine(me: str) -> Judge:
-    own = _not_ones_own(me)
+    own = _pooled(me)
 
     def judge(found: Held) -> None:
         own(found)
@@ -67,7 +72,7 @@ async def claim(handle: Handle, number: str) -> Held:
     Raises Problem: 403 for one's own prescription or without a Practitioner, 404, 409 when another pharmacist has it.
     """
     own, me = platform(handle, REVIEW, "Task"), _pharmacist(handle)
-    return await advance(own, handle.actor, number, Move("claim", "pharmacist", _not_ones_own(me), _claiming(me)))
+    return await advance(own, handle.actor, number, Move("claim", "pharmacist", _pooled(me), _claiming(me)))
 
 
 async def claim_next(handle: Handle) -> Held | None:
@@ -79,7 +84,7 @@ async def claim_next(handle: Handle) -> Held | None:
         row = await session.connection.fetchrow(sql.next_in_pool, clock.now(), me)
         if row is None:
             return []
-        after, writes = await applied(session, Held(**dict(row)), Move("claim", "pharmacist", _not_ones_own(me), _claiming(me)), handle.actor)
+        after, writes = await applied(session, Held(**dict(row)), Move("claim", "pharmacist", _pooled(me), _claiming(me)), handle.actor)
         done.append(after)
         return writes
 

@@ -28,7 +28,7 @@ from kangyun.support.drugs.api.operations import MOST_UNITS, READING, Json, stan
 from kangyun.support.drugs.model import Finding
 from kangyun.support.drugs.model.circulation import Choice, Draft, Held
 from kangyun.support.drugs.model.orders import prescription_of
-from kangyun.support.drugs.queries.prescriptions import held
+from kangyun.support.drugs.queries.prescriptions import held, unknown
 
 Deed = Callable[[Handle, Parameters], Awaitable[Json]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -90,10 +90,12 @@ async def code(handle: Handle, body: Parameters) -> Json:
 
 async def stand(handle: Handle, body: Parameters) -> Json:
     """Where a prescription stands, for whoever reads its first line."""
+    if not handle.sees("MedicationRequest"):
+        raise unknown()
     async with handle.connection() as connection:
         found = await held(connection, body.text("number"))
     if await handle.read("MedicationRequest", found.line_ids[0]) is None:
-        raise refuse(404, "not-found", "drugs.no-prescription")
+        raise unknown()
     return standing(found)
 
 
