@@ -18,7 +18,7 @@ from kangyun.base import clock
 from kangyun.base.database import Connection, Database
 from kangyun.base.database.connection import Lease
 from kangyun.base.errors import refuse
-from kangyun.commons.access.actions import consents, signed
+from kangyun.commons.access.actions import consents, registering, signed
 from kangyun.commons.access.actions.caller import Caller, forbidden
 from kangyun.commons.access.actions.houses import Houses
 from kangyun.commons.access.decisions import platforms_own, policy
@@ -145,8 +145,8 @@ class _Session:
         return (await self._inner.seen(restriction, [(type_, id_)])).get((type_, id_))
 
     def _guarded(self, writes: Sequence[Write]) -> bool:
-        """Whether something signed may be among what is written; the platform's own work knows what it may change of it."""
-        return self.actor.role != "system" and signed.concerns(writes)
+        """Whether what is written has to be looked at one by one; the platform's own work knows what it may change."""
+        return self.actor.role != "system" and (signed.concerns(writes) or registering.concerns(self.actor.role, writes))
 
     async def _enclosed(self, id_: str) -> Stored | None:
         """A file says of nobody whose it is: it is seen by whoever sees a document that names it."""
@@ -239,6 +239,8 @@ class Transaction(_Session):
             await self._check_before(writes)
         if self._guarded(writes):
             await signed.guard(self.connection, writes)
+        if registering.concerns(self.actor.role, writes):
+            await registering.guard(self._session, self.connection, caller, writes)
         written = await self._session.write(writes, places, await self._seen_by_conditions(writes))
         await consents.after_write(self.connection, written)
         if bound:

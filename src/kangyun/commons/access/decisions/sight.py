@@ -197,6 +197,6 @@ def needs(role: str) -> frozenset[str]:
     places = {where.place for interaction in ("read", "search", "history", "create", "update", "delete")
               for said in wheres(role, interaction).values() for where in said}
     found = {"own"} & places
-    if places - {"any", "own"}:
+    if places - {"any", "own"} or "Patient" in wheres(role, "update"):
         found.add("institution")
     return frozenset(found | ({"consortium"} & places))
