@@ -13,6 +13,7 @@ from typing import Any
 from kangyun.app.web import route_table
 from kangyun.base.web.routing import GuardedRoute
 from kangyun.commons.access.decisions import policy
+from tests.security import words
 
 Bag = Mapping[str, str]
 """Ids by kind: type of resource, or `number` of a prescription, `sitting`, `slot`."""
@@ -61,6 +62,48 @@ def _paths(path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield path, kinds.get(type_, ("",))
     else:
         yield path.replace("{id}", f"{{{type_}}}"), (type_,) if type_ in SECRET or type_ == "Person" else ("",)
+
+
+# What stands behind a parameter of a page's address, by its name or by how the address begins.
+_NAMED = {"patient": "Patient", "first": "Patient", "second": "Patient", "number": "number", "encounter": "Encounter", "parcel": "SupplyDelivery", "task": "Task", "refund": "refund"}
+_BEGUN = {
+    "/payments/": "Invoice", "/consult/visits": "Encounter", "/consult/doctor/visits": "Encounter", "/consult/operations/complaints": "Task", "/consult/number": "Appointment",
+    "/appointments/booking": "Appointment", "/appointments/desk/queue": "sitting", "/appointments/sitting": "sitting", "/appointments/calendar": "Schedule",
+    "/institutions": "Organization", "/consult/clinics": "HealthcareService",
+}  # fmt: skip
+_ABOUT = {"consultation": "Encounter", "prescription": "number"}
+_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
+
+def forms() -> Iterator[Case]:
+    """Every form of every page that names something in its address, from the routes of the application."""
+    for entry in route_table():
+        if "POST" in (entry.methods or ()) and not entry.path.startswith("/fhir") and ".api" not in entry.endpoint.__module__ and "{" in entry.path:
+            for kind, about in _ABOUT.items() if "{kind}" in entry.path else [("", "")]:
+                path = entry.path.replace("{kind}", kind).replace("{about}", f"{{{about}}}")
+                kinds = [_kind(path, *found) for found in _PARAMETER.findall(path)]
+                path = _PARAMETER.sub(lambda found: f"{{{_kind(path, *found.groups())}}}", path)  # noqa: B023 - called at once
+                yield Case(entry, "POST", path, next((one for one in kinds if one in SECRET), ""))
+
+
+def _kind(path: str, name: str, type_: str | None) -> str:
+    if name in SECRET or type_ == "int":
+        return name if name in SECRET else "whole"
+    return _NAMED.get(name) or next((kind for begin, kind in _BEGUN.items() if name == "id" and path.startswith(begin)), "whole")
+
+
+def fields(case: Case, bag: Bag, act: str) -> dict[str, str]:
+    """A form with every field that the page reads; what is to be done is `act`."""
+    known = {str(one["name"]): str(one.get("valueString", one.get("valueInteger", "yes"))) for one in body(case, bag)["parameter"]}
+    return {name: known.get(name, act if name in _ACTS else "1") for name in {*words.said(case.route.endpoint), *_ACTS, "patient", "reason", "key"}}
+
+
+_ACTS = {"act", "event", "deed", "state", "verdict"}
+
+
+def acts(case: Case) -> list[str]:
+    """What may be done by a form, as far as its page compares with it."""
+    return words.values(case.route.endpoint)[:4] or ["x"]
 
 
 def hidden_from(role: str, case: Case) -> bool:
