@@ -60,3 +60,27 @@ def test_a_crowded_table_never_becomes_poles_of_single_signs(look: OpenLook) -> 
     }""")
     assert min(widths) >= 6, widths
     assert overflow(seen) <= 0, "the frame scrolls, not the page"
+
+
+@pytest.mark.parametrize("text", ["normal", "large"])
+def test_the_words_of_the_menu_are_whole_on_a_phone(look: OpenLook, text: str) -> None:
+    seen = look("phone", "en", "light", text)
+    for page in ("/institutions", "/clinician/", "/audit", "/audit/anomalies", "/access/emergencies"):
+        seen.open(page)
+        cut = seen.page.evaluate("""() => [...document.querySelectorAll(".navigation-link span")]
+          .filter((word) => word.offsetParent && (word.scrollWidth > word.clientWidth + 1 || word.getBoundingClientRect().right > innerWidth)).map((word) => word.textContent)""")
+        assert cut == [], page
+        assert seen.page.locator(".navigation-link[aria-current]").is_visible(), page
+
+
+def test_a_button_in_a_table_is_one_line_on_a_phone(look: OpenLook, clinic: str) -> None:
+    seen = look("phone", "zh", "light")
+    seen.open(f"/institutions/{clinic}/staff")
+    lines = seen.page.evaluate("""() => {
+      const cells = "<td>demo.card-desk</td><td>挂号收费员</td><td>等待第二因素</td><td><form class='form-row'><button class='button'>收回岗位</button><button class='button'>锁定账号</button></form></td>";
+      document.getElementById("main").innerHTML = `<div class="table-frame"><table class="table-plain"><tbody><tr>${cells}</tr></tbody></table></div>`;
+      return [...document.querySelectorAll("#main .button")].map((button) => {
+        const words = document.createRange(); words.selectNodeContents(button); return words.getClientRects().length; });
+    }""")
+    assert lines == [1, 1]
+    assert overflow(seen) <= 0
