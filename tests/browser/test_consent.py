@@ -158,3 +158,13 @@ def test_everybody_can_use_these_pages(look: OpenLook, axe: str, patient: str, w
         seen.open(path)
         assert serious(seen, axe) == [], path
         assert overflow(seen) <= 0, path
+
+
+@pytest.mark.parametrize("wish", ["close", "open", "sensitive", "research"])
+def test_no_question_is_asked_that_has_one_answer(look: OpenLook, patient: str, wish: str) -> None:
+    seen = resident(look, patient, "phone")
+    seen.open(f"/resident/consents/new?wish={wish}")
+    groups = seen.page.locator("main fieldset").all()
+    assert groups
+    for group in groups:
+        assert group.locator("input:not([type=hidden]), .field-hint").count() > 0, group.inner_text()
