@@ -55,9 +55,18 @@ def collect_less() -> None:
 
 
 async def open_services(settings: Settings) -> Services:
-    """Open the database, bring it up to date, and put store and gate on it."""
+    """Open the database, bring it up to date, and put store and gate on it; what was started is stopped when that fails."""
     settle_process(settings)
     database = await Database.open(settings)
+    try:
+        return await _opened(settings, database)
+    except BaseException:
+        await database.close()
+        await database.stop_server()
+        raise
+
+
+async def _opened(settings: Settings, database: Database) -> Services:
     async with database.connection() as connection:
         await databases.migrate(connection)
         await settle_relations(connection)

@@ -12,6 +12,7 @@ import pytest
 from tests.serving import COMMAND, environment, run
 
 from kangyun.app.envelope import opened_stream, seal_stream
+from kangyun.base.database.embedded import EmbeddedServer
 from kangyun.base.keys import FileKeys, Unopenable
 
 ROOT_KEY = "0123456789ABCDEFFEDCBA9876543210"
@@ -39,6 +40,16 @@ def test_keys_are_listed_and_rotated(tmp_path: Path):
     assert "2 versions" in run("keys", "list", "--data", tmp_path).stdout
     assert keys.open("raw-messages", old) == b"x"
     assert "there is no key" in run("keys", "rotate", "nonsense", "--data", tmp_path, check=False).stderr
+
+
+def test_whoever_forgets_the_device_of_the_keys_is_told_and_nothing_goes_on_running(tmp_path: Path):
+    FileKeys(tmp_path / "keys").mac("blind-index", b"x")
+    file = tmp_path / "keys" / "mac.blind-index.json"
+    # As a PKCS#11 device guards it: longer by a nonce and a mark.
+    file.write_text(file.read_text().replace('"secret": "', f'"secret": "{bytes(28).hex()}'))
+    answer = run("serve", "--data", tmp_path, "--port", "0", "--mllp-port", "0", check=False)
+    assert (answer.returncode, "keys_pkcs11_library" in answer.stderr) == (1, True)
+    assert not EmbeddedServer(tmp_path / "postgres").running()
 
 
 def test_a_passphrase_is_all_that_a_recovery_needs(tmp_path_factory: pytest.TempPathFactory):

@@ -23,6 +23,7 @@ from kangyun.base.settings import Settings
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 KINDS = ("seal", "mac", "block", "sign")
 _STALE_SECONDS = 1.0
+_LENGTHS = (16, 32)
 
 
 class Guards(Protocol):
@@ -42,6 +43,9 @@ class _FileMode:
         return secret
 
     def unguard(self, guarded: bytes) -> bytes:
+        # A keyed hash takes bytes of any length: with the guarded ones, nobody would be found by his number any more.
+        if len(guarded) not in _LENGTHS:
+            raise Unopenable("the keys are guarded by a PKCS#11 device: name it in the setting keys_pkcs11_library")
         return guarded
 
 
@@ -216,8 +220,17 @@ class TokenKeys(FileKeys):
 def open_keys(settings: Settings) -> FileKeys:
     """The keys of this installation: `keys` in the data folder, unless the setting names another place.
 
-    Raises RuntimeError when a PKCS#11 token is set that cannot be opened.
+    Raises RuntimeError when a PKCS#11 token is set that cannot be opened, or is not the one that guards the keys.
     """
+    keys = _opened(settings)
+    try:
+        keys.names()
+    except Unopenable as error:
+        raise RuntimeError(f"{keys.folder}: {error}") from None
+    return keys
+
+
+def _opened(settings: Settings) -> FileKeys:
     folder = Path(settings.keys_folder) if settings.keys_folder else settings.data / "keys"
     if not settings.keys_pkcs11_library:
         return FileKeys(folder, settings.keys_sealing)

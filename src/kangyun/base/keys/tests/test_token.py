@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,27 @@ def test_another_token_opens_nothing(keys: FileKeys):
     guarded[-1] ^= 1
     with pytest.raises(Unopenable):
         keys.guards.unguard(bytes(guarded))
+
+
+class Guarded:
+    """As long as what a device writes for a key: with a nonce and a mark of it."""
+
+    def guard(self, secret: bytes) -> bytes:
+        return bytes(28) + secret
+
+    def unguard(self, guarded: bytes) -> bytes:
+        return guarded[28:]
+
+
+def test_a_platform_that_has_lost_the_setting_of_its_device_does_not_begin(tmp_path: Path):
+    FileKeys(tmp_path / "keys", guards=Guarded()).mac("phones", b"x")
+    with pytest.raises(RuntimeError, match="keys_pkcs11_library"):
+        open_keys(Settings(data=tmp_path))
+    with pytest.raises(Unopenable):
+        FileKeys(tmp_path / "keys").mac("phones", b"x")
+
+
+def test_a_device_that_did_not_guard_the_keys_is_named_at_the_start(settings: Settings, tmp_path: Path):
+    FileKeys(tmp_path / "keys").mac("phones", b"x")
+    with pytest.raises(RuntimeError, match="another token"):
+        open_keys(replace(settings, data=tmp_path))
