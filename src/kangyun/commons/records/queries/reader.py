@@ -10,7 +10,6 @@ from kangyun.base.database import Database
 from kangyun.base.database.together import Together
 from kangyun.commons.records.model import Stored, key_of
 from kangyun.commons.records.queries import reading
-from kangyun.commons.records.queries.reading import sql
 
 Name = tuple[str, str]
 
@@ -28,12 +27,11 @@ class Reader:
 
     async def _read(self, names: Sequence[Name]) -> list[Stored | None]:
         if len(names) == 1:
-            # The plan for one key is kept; for an array of keys PostgreSQL makes it anew each time.
             async with self._database.connection() as connection:
                 return [await reading.read(connection, *names[0])]
         keys = [key_of(*name) for name in names]
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.read_many, keys)
+            rows = await reading.rows_of(connection, keys)
         found = {(row["key"], row["id"]): row for row in rows}
         return [_stored(name, found.get((key, name[1]))) for name, key in zip(names, keys, strict=True)]
 

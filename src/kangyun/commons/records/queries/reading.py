@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from kangyun.base.database import Connection, queries
@@ -19,6 +20,8 @@ sql = queries("kangyun.commons.records", "queries/store.sql")
 _FAR_PAST = datetime(1, 1, 2, tzinfo=UTC)
 _FAR_FUTURE = datetime(9999, 12, 30, tzinfo=UTC)
 _LAST = 2**31 - 1
+FEW = 8
+"""So many keys stand one by one in a statement, whose plan is then kept."""
 
 
 async def read(connection: Connection, type_: str, id_: str) -> Stored | None:
@@ -32,12 +35,27 @@ async def read(connection: Connection, type_: str, id_: str) -> Stored | None:
 async def read_all(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
     """The current versions of several resources by (type, id), deleted ones too; those that never were are left out."""
     keys = {name: key_of(*name) for name in names}
-    rows = {(row["key"], row["id"]): row for row in await connection.fetch(sql.read_many, list(keys.values()))}
+    rows = {(row["key"], row["id"]): row for row in await rows_of(connection, list(keys.values()))}
     found = {name: rows.get((key, name[1])) for name, key in keys.items()}
     return {
         name: Stored(*name, row["version"], row["updated"], row["deleted"], row["meta"], row["body"], row["resident"])
         for name, row in found.items() if row is not None
     }
+
+
+async def rows_of(connection: Connection, keys: Sequence[int]) -> list[asyncpg.Record]:
+    """The rows of some keys, each once.
+
+    For an array PostgreSQL makes the plan anew each time, since the next one may be longer: half of what it takes to read a few.
+    """
+    if not 0 < len(keys) <= FEW:
+        return await connection.fetch(sql.read_many, keys)
+    return await connection.fetch(sql.read_few, *few(keys))
+
+
+def few(keys: Sequence[int]) -> list[int]:
+    """FEW keys, the last one as often as it takes: PostgreSQL reads each row once."""
+    return [*keys, *[keys[-1]] * (FEW - len(keys))]
 
 
 async def read_version(connection: Connection, type_: str, id_: str, version: int) -> Stored | None:

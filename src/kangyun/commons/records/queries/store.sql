@@ -4,6 +4,10 @@ SELECT version, updated, deleted, meta, body, resident FROM resource WHERE key =
 -- name: read_many
 SELECT key, id, version, updated, deleted, meta, body, resident FROM resource WHERE key = ANY($1::bigint[])
 
+-- name: read_few
+-- As read_many for eight keys, of which the last may be repeated: PostgreSQL knows their number, so it keeps the plan.
+SELECT key, id, version, updated, deleted, meta, body, resident FROM resource WHERE key IN ($1, $2, $3, $4, $5, $6, $7, $8)
+
 -- name: read_old
 SELECT version, updated, deleted, meta, body, resident FROM history WHERE key = $1 AND id = $2 AND version = $3
 
