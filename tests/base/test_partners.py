@@ -6,6 +6,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +148,15 @@ async def test_a_proxy_of_the_environment_is_asked_where_it_may_be(monkeypatch: 
         answer = await partners.ask("POST", "http://insurer.invalid/tif", content=b"x", proxies=True)
     assert answer.body == b"{}"
     assert proxy.heard[0].startswith(b"POST http://insurer.invalid/tif HTTP/1.1\r\n")
+
+
+async def test_no_partner_gets_a_password_of_whoever_runs_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    passwords = tmp_path / "netrc"
+    passwords.write_text("machine 127.0.0.1 login root password secret\n")
+    monkeypatch.setenv("NETRC", str(passwords))
+    async with partner(OK) as (told, url):
+        await partners.ask("POST", url, content=b"x", proxies=True)
+    assert b"authorization" not in told.heard[0].lower()

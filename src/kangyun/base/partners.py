@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -76,9 +77,14 @@ def _session(proxies: bool) -> aiohttp.ClientSession:
     if proxies not in mine:
         mine[proxies] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trust(), keepalive_timeout=_KEPT_SECONDS), cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None), trust_env=proxies, skip_auto_headers={"content-type"},
+            timeout=aiohttp.ClientTimeout(total=None), trust_env=proxies and _names_proxies(), skip_auto_headers={"content-type"},
         )
     return mine[proxies]
+
+
+def _names_proxies() -> bool:
+    """Whether the environment names any; a session that trusts it looks for passwords in a file before each question as well."""
+    return bool(getproxies())
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
