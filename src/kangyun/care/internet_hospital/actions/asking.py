@@ -29,7 +29,7 @@ from kangyun.care.internet_hospital.model.consultations import (
 from kangyun.care.internet_hospital.model.places import Clinic, Hospital
 from kangyun.care.internet_hospital.queries import consultations, places
 from kangyun.commons.access import Handle, Write
-from kangyun.commons.population import patient_at
+from kangyun.commons.population import patient_at, patients_of
 
 _ROOM = "kangyun.care.internet_hospital"
 _ASK = "consult.ask"
@@ -108,12 +108,11 @@ def today() -> date:
 
 async def judge(handle: Handle, wish: Wish, clinic: Clinic, *, paper: bool) -> _Known:
     """What the law says to a wish, with what the caller's record knows; `paper`: a proof is uploaded."""
-    patients = await consultations.own_patients(handle)
+    person = await consultations.own_person(handle)
     days = max(int(load(_ROOM, "revisit.yaml").value), admission.recent_days())
-    found = await consultations.diagnoses(handle, patients, days)
+    found = await consultations.diagnoses(handle, patients_of(person), days)
     best = admission.best_proof(found, clinic, today())
     recent = tuple(one.code for one in found if (today() - one.on).days <= admission.recent_days())
-    person = await handle.read("Person", handle.actor.person or "") or {}
     facts = Facts(
         wish.kind, admission.age_on(str(person.get("birthDate", "")), today()), wish.consent, "record" if best else "paper" if paper else "",
         tuple(triage.red_flags(clinic.triage, wish.answers)), recent, wish.guardian and handle.actor.role == "guardian",

@@ -128,7 +128,7 @@ async def judge_proof(handle: Handle, id_: str, *, accepted: bool) -> None:
     Raises Problem 409 when there is nothing to judge.
     """
     of = await consultations.consultation_of(handle, id_)
-    found = consultations.proofs(await consultations.papers(handle, of))
+    found = consultations.proofs(await consultations.papers(handle, of, consultations.PROOFS))
     open_ones = [one for one in found if one.get("docStatus") == "preliminary"]
     if not open_ones:
         raise refuse(409, "conflict", "internet_hospital.no-proof-to-judge")

@@ -68,11 +68,11 @@ async def _put(connection: Connection, wish: Wish) -> Checkout:
     id_ = str(uuid5(NAMESPACE_URL, f"{wish.kind}/{wish.about}/{earlier.id if earlier else ''}"))
     expires = now + timedelta(minutes=judging.minutes_to_pay())
     state = judging.lifecycle().next("", "confirm", "resident")
-    # Where another device was first, both go on with what it has opened.
-    await connection.execute(
+    row = await connection.fetchrow(
         sql.put, key_of("Patient", wish.patient), id_, wish.kind, wish.about, wish.patient, wish.payer, wish.institution, state, quote.text,
         quote.cash, quote.total, now, expires)
-    found = await reading.standing(connection, wish.kind, wish.about)
+    # Where another device was first, both go on with what it has opened.
+    found = reading.of_row(row) if row else await reading.standing(connection, wish.kind, wish.about)
     assert found is not None, "it was opened by us or by somebody before us"
     return found
 
@@ -85,8 +85,7 @@ async def ensure_order(own: Handle, one: Checkout) -> Checkout:
         one.payer, one.patient, one.institution, f"internet_hospital.{one.kind}", one.quote.order_lines(), one.id, judging.minutes_to_pay())
     order = await payments.order(own, wanted)
     async with own.connection() as connection:
-        await connection.execute(sql.set_order, one.resident, one.id, order.id)
-        found = await reading.of_key(connection, one.resident, one.id)
+        found = reading.of_row(await connection.fetchrow(sql.set_order, one.resident, one.id, order.id))
     return await paid(own, found) if order.state == "paid" else found
 
 

@@ -39,7 +39,7 @@ async def keep(handle: Handle, id_: str, draft: Draft, *, final: bool = False) -
     of = await consultations.consultation_of(handle, id_)
     clinic = await places.clinic_of(handle, of.clinic)
     _check(draft, clinic.template, final=final)
-    if final and of.kind != "advice" and proof_of(await consultations.papers(handle, of))[0] != "accepted":
+    if final and of.kind != "advice" and proof_of(await consultations.papers(handle, of, consultations.PROOFS))[0] != "accepted":
         raise refuse(409, "business-rule", "internet_hospital.proof-not-judged")
     own = handle.acting(_ANSWER, "consult.sign" if final else "consult.record", writes="Composition")
     await own.commit([], beside=lambda session: _write(session, own, of, (draft, clinic.template), final=final))

@@ -2,7 +2,7 @@
 INSERT INTO internet_hospital_checkout
     (resident, id, kind, about, patient, payer, institution, state, quote, cash, total, opened, expires, moved)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: one
 SELECT * FROM internet_hospital_checkout WHERE resident = $1 AND id = $2;
@@ -28,7 +28,7 @@ UPDATE internet_hospital_checkout SET state = $4, moved = $5, reason = coalesce(
 WHERE resident = $1 AND id = $2 AND state = $3 RETURNING id;
 
 -- name: set_order
-UPDATE internet_hospital_checkout SET order_id = $3 WHERE resident = $1 AND id = $2;
+UPDATE internet_hospital_checkout SET order_id = $3 WHERE resident = $1 AND id = $2 RETURNING *;
 
 -- name: waiting
 -- What should have moved on by itself, and what nobody has paid in time.

@@ -19,6 +19,8 @@ from kangyun.commons.population import identities, patients_of
 _KIND_SYSTEM = "urn:kangyun:institution-kind"
 _DEEPEST = 8
 _MOST = "200"
+_PAPERS = ("QuestionnaireResponse", "DocumentReference", "Composition", "Condition", "ServiceRequest")
+PROOFS = ("DocumentReference",)
 
 
 async def consultation_of(handle: Handle, id_: str) -> Consultation:
@@ -70,10 +72,14 @@ async def at(handle: Handle, institution: str, states: Sequence[str], *, practit
     return [consultation(one) for one in (await handle.search("Encounter", query)).resources]
 
 
+async def own_person(handle: Handle) -> Node:
+    """The Person whom the caller is, or acts for; {} for whoever is no resident."""
+    return (await handle.read("Person", handle.actor.person) if handle.actor.person else None) or {}
+
+
 async def own_patients(handle: Handle) -> list[str]:
-    """The ids of the Patients of the person whom the caller is, or acts for; [] for whoever is no resident."""
-    person = await handle.read("Person", handle.actor.person) if handle.actor.person else None
-    return patients_of(person) if person else []
+    """The ids of the Patients of that person."""
+    return patients_of(await own_person(handle))
 
 
 async def messages(handle: Handle, of: Consultation, after: str = "") -> list[Node]:
@@ -83,10 +89,9 @@ async def messages(handle: Handle, of: Consultation, after: str = "") -> list[No
     return (await handle.search("Communication", query)).resources
 
 
-async def papers(handle: Handle, of: Consultation) -> dict[str, list[Node]]:
-    """What belongs to a consultation, by type: triage, proof, record, diagnoses, orders, signatures."""
+async def papers(handle: Handle, of: Consultation, types: Sequence[str] = _PAPERS) -> dict[str, list[Node]]:
+    """What belongs to a consultation, by type: triage, proof, record, diagnoses, orders; each type is a search of its own."""
     whose = ("encounter", f"Encounter/{of.id}")
-    types = ("QuestionnaireResponse", "DocumentReference", "Composition", "Condition", "ServiceRequest")
     pages = await asyncio.gather(*(handle.search(one, [whose, ("_count", "100")]) for one in types))
     return {type_: page.resources for type_, page in zip(types, pages, strict=True)}
 
