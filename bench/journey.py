@@ -90,10 +90,10 @@ async def measure(world: World, asked: argparse.Namespace) -> int:
 
 
 def _work(world: World) -> dict[str, float]:
-    """Processor seconds so far: of the first process with the worker, of its siblings, of PostgreSQL, and of this process."""
-    own, siblings = os.times(), sum(map(_alone, world.server.siblings()))
+    """Processor seconds so far: of the first process, of those beside it, of PostgreSQL, and of this process."""
+    own, siblings, worker = os.times(), sum(map(_alone, world.server.siblings())), sum(map(_alone, world.server.workers()))
     return {
-        "web and worker": _family(world.server.pid) - siblings, "sibling": siblings,
+        "web": _family(world.server.pid) - siblings - worker, "sibling": siblings, "worker": worker,
         "PostgreSQL": _family(world.server.postmaster() or 0), "city, banks and insurer": own.user + own.system}
 
 

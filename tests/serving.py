@@ -125,6 +125,13 @@ class Server:
 
     def siblings(self) -> list[int]:
         """The process ids of the web processes beside the first."""
+        return [one for one in self._beside() if b"\0worker\0" not in _told(one)]
+
+    def workers(self) -> list[int]:
+        """The process id of the worker, where it has a process of its own."""
+        return [one for one in self._beside() if b"\0worker\0" in _told(one)]
+
+    def _beside(self) -> list[int]:
         return [one for one in _children(self.process and self.process.pid) if b"kangyun.app.siblings" in _told(one)]
 
     def resident_bytes(self) -> int:

@@ -1,4 +1,7 @@
-"""Kills the server, one of its siblings, its PostgreSQL or one of PostgreSQL's processes at random moments, and starts again what does not by itself."""
+"""Kills the server, one of its siblings, its worker, its PostgreSQL or one of PostgreSQL's processes at random moments.
+
+What does not start again by itself is started.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from dataclasses import dataclass, field
 
 from tests.serving import Server
 
-_KINDS = ("server", "postgres", "backend", "server", "postgres", "sibling")
+_KINDS = ("server", "postgres", "backend", "worker", "postgres", "sibling")
 # So many answers one after the other say that it is ready: any of the processes may have given one.
 _ANSWERS = 4
 
 
 @dataclass
 class Reaper:
-    """What it strikes, and what it has struck so far. The server's process runs the worker too."""
+    """What it strikes, and what it has struck so far. A server of one process runs the worker too."""
 
     server: Server
     chance: random.Random
@@ -47,12 +50,13 @@ class Reaper:
     async def strike(self, what: str) -> None:
         """One accident."""
         self.struck.append(what)
-        if what == "server":
+        beside = {"backend": self.server.backends, "sibling": self.server.siblings, "worker": self.server.workers}
+        victims = beside.get(what, lambda: [self.server.postmaster() or 0])()
+        if what == "server" or not victims:
             await asyncio.to_thread(self.server.kill)
             await asyncio.to_thread(self.server.start, 120)
             return
-        victims = {"backend": self.server.backends, "sibling": self.server.siblings}.get(what, lambda: [self.server.postmaster() or 0])()
-        victim = self.chance.choice(victims) if victims else 0
+        victim = self.chance.choice(victims)
         if victim:
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)

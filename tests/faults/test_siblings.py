@@ -48,8 +48,7 @@ def _answering(server: Server) -> set[str]:
 
 
 def _siblings(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.pid).children()
-    return [child for child in children if "kangyun.app.siblings" in child.cmdline()]
+    return [psutil.Process(one) for one in server.siblings()]
 
 
 def test_what_one_has_stored_every_other_shows_at_once(pair: Server) -> None:

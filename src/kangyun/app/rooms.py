@@ -30,3 +30,14 @@ def doors(name: str) -> Iterator[ModuleType]:
         package = import_module(room)
         if any(module.name == name for module in pkgutil.iter_modules(package.__path__)):
             yield import_module(f"{room}.{name}")
+
+
+def load_jobs() -> None:
+    """Import whatever may register a job: rooms with the door `jobs`, and each module of each room's actions.
+
+    Where pages and API are served, most of it is there already; a worker alone would leave the jobs of the rest to nobody.
+    """
+    list(doors("jobs"))
+    for package in doors("actions"):
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ()), f"{package.__name__}."):
+            import_module(module.name)

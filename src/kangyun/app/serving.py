@@ -1,4 +1,4 @@
-"""Running the platform in one process: web, worker, reactions and listeners on one event loop."""
+"""Running the platform: web, worker, reactions and listeners on the event loop of one process, or of some that share the work."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kangyun.app import siblings
 from kangyun.app.connections import bounded
 from kangyun.app.encrypting import encrypted
-from kangyun.app.rooms import doors
+from kangyun.app.rooms import doors, load_jobs
 from kangyun.app.services import Services, collect_less, open_services
 from kangyun.app.web import build
 from kangyun.base import health
@@ -51,13 +52,13 @@ async def serve(settings: Settings, announce: Announce | None = None) -> None:
         await services.database.stop_server(always=True)
 
 
-async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: int, process: int) -> None:
+async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: Tally, process: int) -> None:
     """Answer HTTP and take messages, beside the process that does the rest; the first one has migrated the database.
 
-    `tally` is the number of the open file in which all count, `process` this one's place in it.
+    `process` is this one's place in the tally.
     """
     services = await open_services(settings)
-    door, *others = _doors(sockets, Tally(len(sockets), tally), process)
+    door, *others = _doors(sockets, tally, process)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         await services.trail.take_over()
@@ -65,7 +66,8 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: in
         for (module, _), one in zip(_pushing(settings), others, strict=True):
             await stack.enter_async_context(module.accepting(services, one))
         tls = await stack.enter_async_context(encrypted(settings))
-        server = _Server(_config(services, health.database_checks(services.database), tls), door, settings.slow_client_seconds)
+        application = _counted(build(services, health.database_checks(services.database)), tally, process)
+        server = _Server(_config(settings, application, tls), door, settings.slow_client_seconds)
         collect_less()
         serving = asyncio.create_task(server.serve())
         try:
@@ -91,6 +93,21 @@ async def work(settings: Settings) -> None:
     await services.database.stop_server()
 
 
+async def work_beside(settings: Settings, tally: Tally) -> None:
+    """Run background jobs and reactions beside the processes that answer, until cancelled, and give signs of life in the tally."""
+    services = await open_services(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(services.close)
+        await services.trail.take_over()
+        await stack.enter_async_context(services.entries.listening())
+        pulses = await _start_work(stack, services, tally.crowd)
+        collect_less()
+        while True:
+            for place, pulse in enumerate(pulses.values()):
+                tally.beats[place] = int(pulse.last)
+            await asyncio.sleep(1)
+
+
 def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
     """The rooms to which other systems push messages, each with the host and port at which they do."""
     return [(module, place) for module in doors("listeners") if (place := module.place(settings))]
@@ -103,18 +120,19 @@ def _doors(sockets: Sequence[socket.socket], tally: Tally, process: int) -> list
 async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Tally, announce: Announce | None) -> None:
     door, *others = _doors(sockets, tally, 0)
     async with AsyncExitStack() as stack:
-        checks = health.database_checks(services.database)
-        crowd = _Crowd()
+        settings, checks = services.settings, health.database_checks(services.database)
         await services.trail.take_over()
         await stack.enter_async_context(services.entries.listening())
-        if services.settings.worker:
-            checks |= await _start_work(stack, services, crowd)
-        pushed = {module: one for (module, _), one in zip(_pushing(services.settings), others, strict=True)}
+        if siblings.worker_apart(settings):
+            checks |= {name: _beating(tally, place) for place, name in enumerate(("worker", "reactions"))}
+        elif settings.worker:
+            checks |= {name: pulse.check for name, pulse in (await _start_work(stack, services, tally.crowd)).items()}
+        pushed = {module: one for (module, _), one in zip(_pushing(settings), others, strict=True)}
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services, pushed.get(module)))
-        await stack.enter_async_context(siblings.running(services.settings, sockets, tally, services.database.dsn))
-        tls = await stack.enter_async_context(encrypted(services.settings))
-        crowd.server = server = _Server(_config(services, checks, tls), door, services.settings.slow_client_seconds)
+        await stack.enter_async_context(siblings.running(settings, sockets, tally, services.database.dsn))
+        tls = await stack.enter_async_context(encrypted(settings))
+        server = _Server(_config(settings, _counted(build(services, checks), tally, 0), tls), door, settings.slow_client_seconds)
         if announce:
             task = asyncio.create_task(announce(services))
             stack.callback(task.cancel)
@@ -122,14 +140,31 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
         await server.serve()
 
 
-class _Crowd:
-    """How many requests this process is answering."""
+def _counted(application: ASGIApp, tally: Tally, process: int) -> ASGIApp:
+    """The application; the tally says how many requests it is answering."""
+    answering = tally.answering
+    answering[process] = 0
 
-    def __init__(self) -> None:
-        self.server: uvicorn.Server | None = None
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        answering[process] += 1
+        try:
+            await application(scope, receive, send)
+        finally:
+            answering[process] -= 1
 
-    def __call__(self) -> int:
-        return len(self.server.server_state.tasks) if self.server else 0
+    return counted
+
+
+def _beating(tally: Tally, place: int) -> health.Check:
+    """The check of the worker in its own process, which has a minute to begin."""
+    pulse = health.Pulse()
+    tally.beats[place] = int(pulse.last)
+
+    async def check() -> str:
+        pulse.last = tally.beats[place]
+        return await pulse.check()
+
+    return check
 
 
 class _Server(uvicorn.Server):
@@ -159,10 +194,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(services: Services, checks: dict[str, health.Check], tls: ssl.SSLContext | None) -> uvicorn.Config:
-    settings = services.settings
+def _config(settings: Settings, application: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
-        build(services, checks), host=settings.host, port=settings.port, loop="uvloop", http=bounded(settings.slow_client_seconds),
+        application, host=settings.host, port=settings.port, loop="uvloop", http=bounded(settings.slow_client_seconds),
         log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False,
         ws="websockets-sansio", ws_max_size=_LARGEST_WORD, ws_ping_interval=_PING_SECONDS, ws_ping_timeout=_PONG_SECONDS,
         timeout_graceful_shutdown=10, timeout_keep_alive=75,
@@ -170,10 +204,9 @@ def _config(services: Services, checks: dict[str, health.Check], tls: ssl.SSLCon
     )
 
 
-async def _start_work(stack: AsyncExitStack, services: Services, crowd: Callable[[], int]) -> dict[str, health.Check]:
+async def _start_work(stack: AsyncExitStack, services: Services, crowd: Callable[[], int]) -> dict[str, health.Pulse]:
     """Background jobs and reactions; they end with the stack."""
-    list(doors("jobs"))
-    list(doors("actions"))  # Importing a room's actions registers its jobs.
+    load_jobs()
     worker = Worker(services.database, services)
     working = asyncio.create_task(worker.run())
     reactions: list[Reaction] = [r for module in doors("reactions") for r in module.reactions()]
@@ -182,10 +215,7 @@ async def _start_work(stack: AsyncExitStack, services: Services, crowd: Callable
         services.database, reactions, ChangeFeed(), services.gate.system, pulse=pulse, crowd=crowd))
     stack.push_async_callback(_end, feed)
     stack.push_async_callback(_finish, worker, working)
-    checks: dict[str, health.Check] = {"worker": worker.pulse.check}
-    if reactions:
-        checks["reactions"] = pulse.check
-    return checks
+    return {"worker": worker.pulse, "reactions": pulse}
 
 
 async def _finish(worker: Worker, working: asyncio.Task[None]) -> None:

@@ -51,11 +51,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Tally:
-    """How many connections each process has open at each door: numbers in a file that all of them map."""
+    """What the processes show each other: numbers in a file that all of them map.
+
+    How many connections each has open at each door, how many requests it is answering, and the worker's signs of life.
+    """
 
     def __init__(self, doors: int, file: int) -> None:
         self.file = file
-        self._doors = doors
+        self.doors = doors
+        self._rows = doors + 2
         self._counts = memoryview(mmap.mmap(file, 0)).cast("I")
 
     @classmethod
@@ -63,17 +67,32 @@ class Tally:
         """One in a new file without a name, in which nobody is there yet."""
         file, path = tempfile.mkstemp()
         Path(path).unlink()
-        os.write(file, array("I", [_ABSENT] * doors * processes).tobytes())
+        os.write(file, array("I", [_ABSENT] * (doors + 2) * processes).tobytes())
         return cls(doors, file)
 
     def at(self, door: int) -> memoryview[int]:
         """The counts of one door, by process."""
-        return self._counts[door::self._doors]
+        return self._counts[door :: self._rows]
+
+    @property
+    def answering(self) -> memoryview[int]:
+        """How many requests are being answered, by process."""
+        return self._counts[self.doors :: self._rows]
+
+    @property
+    def beats(self) -> memoryview[int]:
+        """Seconds of the machine's own clock at the last sign of life: of jobs, of reactions. Of one process, which needs none, there is no room."""
+        return self._counts[self.doors + 1 :: self._rows]
+
+    def crowd(self) -> int:
+        """How many requests are being answered by all."""
+        return sum(one for one in self.answering if one != _ABSENT)
 
     def leave(self, process: int) -> None:
         """Nobody needs to wait for this process any more."""
-        for door in range(self._doors):
+        for door in range(self.doors):
             self.at(door)[process] = _ABSENT
+        self.answering[process] = _ABSENT
 
 
 class Door:
