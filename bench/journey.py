@@ -4,7 +4,7 @@ Run: ``.venv/bin/python bench/journey.py [--count 8000] [--kills 20]``. The city
 process and share the cores with the platform. Everybody logs in before the clock starts; then each resident has one consultation
 after the other: asked and its fee paid, begun by a doctor with a fresh code of his authenticator, answered, prescribed and signed,
 recorded and signed, judged and signed by a pharmacist, paid in one figure, settled with the insurer, dispensed, brought, rated.
-With --kills, the server (with its worker), its sibling, PostgreSQL or one of its processes die, each a random moment after everything
+With --kills, the server, its worker, its sibling, PostgreSQL or one of its processes die, each a random moment after everything
 has stood again, and notices of the banks are lost, doubled, forged and late (so late that they overtake each other); journeys go on
 until all have died. In the end the platform's own examination must find that everything agrees, to the fen.
 """

@@ -1,4 +1,4 @@
-"""Several web processes on one port: they share the work and the figures, and an accident of one is nobody else's."""
+"""Several web processes on one port and a worker beside them: they share the work and the figures, and an accident of one is nobody else's."""
 
 from __future__ import annotations
 
@@ -156,12 +156,43 @@ def test_a_sibling_that_dies_is_replaced(pair: Server) -> None:
     assert _siblings(pair)[0].pid != sibling.pid
 
 
+def test_what_follows_from_a_write_follows_though_the_worker_has_died(pair: Server) -> None:
+    [worker] = [psutil.Process(one) for one in pair.workers()]
+    worker.kill()
+    worker.wait(PATIENCE)
+    id_ = httpx.post(f"{pair.url}/fhir/Patient", json=patient(), timeout=PATIENCE).json()["id"]
+    _until(lambda: _persons(pair, id_) == 1)
+    assert len(pair.workers()) == 1 and pair.workers() != [worker.pid]
+
+
+def _persons(server: Server, patient_id: str) -> int:
+    """How many Persons a Patient is under: the worker makes one."""
+    return httpx.get(f"{server.url}/fhir/Person?patient={patient_id}", timeout=PATIENCE).json()["total"]
+
+
+def test_a_worker_that_hangs_is_told_of(pair: Server) -> None:
+    def checks() -> dict[str, str]:
+        while True:
+            found: dict[str, str] = httpx.get(f"{pair.url}/health/ready", timeout=PATIENCE).json()["checks"]
+            if "worker" in found:
+                return found
+
+    _until(lambda: checks()["worker"] == checks()["reactions"] == "ok")
+    [worker] = [psutil.Process(one) for one in pair.workers()]
+    worker.suspend()
+    try:
+        _until(lambda: checks()["worker"] == checks()["reactions"] == "silent")
+    finally:
+        worker.resume()
+    _until(lambda: checks()["worker"] == checks()["reactions"] == "ok")
+
+
 def test_siblings_end_with_the_first_process_and_free_its_port(pair: Server) -> None:
-    [sibling] = _siblings(pair)
+    [sibling], others = _siblings(pair), [psutil.Process(one) for one in pair.workers()]
     pair.kill()
     pair.start()
-    psutil.wait_procs([sibling], timeout=30)
-    assert not sibling.is_running()
+    psutil.wait_procs([sibling, *others], timeout=30)
+    assert not any(one.is_running() for one in [sibling, *others])
     _until(lambda: len(_answering(pair)) == 2)
 
 

@@ -64,7 +64,7 @@ class Settings:
     log_format: str = _setting("auto", "json, console, or auto (console on a terminal).")
     change_days: int = _setting(30, "Days that a delivered change is kept in the feed's table.")
     web_processes: int = _setting(0, "Processes that answer HTTP; 0: one for each core, four at most.")
-    worker: bool = _setting(True, "Run background jobs and reactions in this process.")
+    worker: bool = _setting(True, "Run background jobs and reactions too: in this process, or in one beside it where several answer.")
 
 
 def load(file: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
