@@ -63,6 +63,7 @@ async def answer(settings: Settings, sockets: Sequence[socket.socket], tally: Ta
         stack.push_async_callback(services.close)
         await services.trail.take_over()
         await stack.enter_async_context(services.entries.listening())
+        await _follow(stack, services)
         for (module, _), one in zip(_pushing(settings), others, strict=True):
             await stack.enter_async_context(module.accepting(services, one))
         tls = await stack.enter_async_context(encrypted(settings))
@@ -87,6 +88,7 @@ async def work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     services = await open_services(settings)
     async with AsyncExitStack() as stack:
+        await _follow(stack, services)
         await _start_work(stack, services, lambda: 0)
         await ended.wait()
     await services.close()
@@ -100,6 +102,7 @@ async def work_beside(settings: Settings, tally: Tally) -> None:
         stack.push_async_callback(services.close)
         await services.trail.take_over()
         await stack.enter_async_context(services.entries.listening())
+        await _follow(stack, services)
         pulses = await _start_work(stack, services, tally.crowd)
         collect_less()
         while True:
@@ -111,6 +114,12 @@ async def work_beside(settings: Settings, tally: Tally) -> None:
 def _pushing(settings: Settings) -> list[tuple[ModuleType, tuple[str, int]]]:
     """The rooms to which other systems push messages, each with the host and port at which they do."""
     return [(module, place) for module in doors("listeners") if (place := module.place(settings))]
+
+
+async def _follow(stack: AsyncExitStack, services: Services) -> None:
+    """Learn, until the stack ends, what other processes' pages change of the rooms to which messages are pushed."""
+    for module in doors("listeners"):
+        await stack.enter_async_context(module.following(services))
 
 
 def _doors(sockets: Sequence[socket.socket], tally: Tally, process: int) -> list[Door]:
@@ -127,6 +136,7 @@ async def _serve(services: Services, sockets: Sequence[socket.socket], tally: Ta
             checks |= {name: _beating(tally, place) for place, name in enumerate(("worker", "reactions"))}
         elif settings.worker:
             checks |= {name: pulse.check for name, pulse in (await _start_work(stack, services, tally.crowd)).items()}
+        await _follow(stack, services)
         pushed = {module: one for (module, _), one in zip(_pushing(settings), others, strict=True)}
         for module in doors("listeners"):
             await stack.enter_async_context(module.listening(services, pushed.get(module)))

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 _FRESH_SECONDS = 5.0
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
-__all__ = ["Folder", "Limits", "MllpServer", "accepting", "listening", "place"]
+__all__ = ["Folder", "Limits", "MllpServer", "accepting", "following", "listening", "place"]
 
 
 def place(settings: Settings) -> tuple[str, int] | None:
@@ -55,12 +55,24 @@ async def listening(services: Any, door: Door | None = None) -> AsyncGenerator[M
 
 
 @asynccontextmanager
-async def accepting(services: Any, door: Door | None = None) -> AsyncGenerator[MllpServer | None]:
-    """Take MLLP connections until the block ends, which any number of processes may do at one door."""
-    settings = services.settings
+async def following(services: Any) -> AsyncGenerator[None]:
+    """Know what is registered of the senders, also on the pages of other processes, until the block ends.
+
+    Every process that takes messages, or replays them, does so in it.
+    """
     with suppress(Problem):
         await refresh(services.database)
     watching = asyncio.create_task(_keep_fresh(services))
+    try:
+        yield
+    finally:
+        await _ended(watching)
+
+
+@asynccontextmanager
+async def accepting(services: Any, door: Door | None = None) -> AsyncGenerator[MllpServer | None]:
+    """Take MLLP connections until the block ends, which any number of processes may do at one door."""
+    settings = services.settings
     renewing: asyncio.Task[None] | None = None
     intake = _intake(services)
     server = MllpServer(intake.receive, intake.refuse, Limits(message=settings.mllp_max_bytes, half_frame=settings.mllp_idle_seconds))
@@ -74,7 +86,7 @@ async def accepting(services: Any, door: Door | None = None) -> AsyncGenerator[M
         yield server if settings.mllp_port else None
     finally:
         await server.close()
-        await _ended(watching, renewing)
+        await _ended(renewing)
 
 
 def _intake(services: Any) -> Intake:

@@ -16,14 +16,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.base.waiting import until
 
+from kangyun.base import clock
 from kangyun.base.database import Database
 from kangyun.base.keys import FileKeys
 from kangyun.base.settings import Settings
 from kangyun.commons.access import Gate
 from kangyun.commons.exchange import queries
 from kangyun.commons.exchange.actions import Intake, joining
+from kangyun.commons.exchange.actions.intake import key_of
+from kangyun.commons.exchange.decisions import registrations
 from kangyun.commons.exchange.decisions.batches import messages
-from kangyun.commons.exchange.listeners import Folder, listening
+from kangyun.commons.exchange.listeners import Folder, following, listening
+from kangyun.commons.exchange.queries.senders import sql
 from kangyun.commons.records import Store
 
 GOOD = "MSH|^~\\&|HIS|H1|||20260301080000+0800||ADT^A28|{}|P|2.5||||||UNICODE UTF-8\rEVN|A28|20260301\rPID|1||{}||周秀兰||19560304|F\r"
@@ -166,3 +170,11 @@ def test_a_batch_is_cut_into_messages():
     assert len(found) == 3
     assert all(one.startswith(b"MSH") and b"BTS" not in one for one in found)
     assert messages(b"\x0bMSH|^~\\&|A\x1c\r\x0bMSH|^~\\&|B\x1c\r") == [b"MSH|^~\\&|A\r", b"MSH|^~\\&|B\r"]
+
+
+async def test_who_follows_knows_what_is_registered_on_the_pages_of_another_process(services: SimpleNamespace) -> None:
+    async with following(services):
+        assert not registrations.registered("ELSEWHERE").name
+        async with services.database.connection() as connection:
+            await connection.execute(sql.register, key_of("ELSEWHERE"), "ELSEWHERE", '{"name": "别处的医院"}', clock.now(), "somebody")
+        await until(lambda: registrations.registered("ELSEWHERE").name == "别处的医院")
