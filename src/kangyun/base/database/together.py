@@ -20,11 +20,13 @@ _MOST = 64
 class Together(Generic[Asked, Answer]):
     """Collects requests; `work` does a list of them and returns their answers in the same order.
 
-    What `work` raises reaches everybody in the group.
+    What `work` raises reaches everybody in the group. `in_flight` lists are worked on at a time: with one, those who come
+    meanwhile make up the next.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
+    def __init__(self, work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]], in_flight: int = _IN_FLIGHT) -> None:
         self._work = work
+        self._in_flight = in_flight
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -32,7 +34,7 @@ class Together(Generic[Asked, Answer]):
         """The answer to one request."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
-        if len(self._running) < _IN_FLIGHT:
+        if len(self._running) < self._in_flight:
             task = asyncio.create_task(self._run())
             self._running.add(task)
         return await answer

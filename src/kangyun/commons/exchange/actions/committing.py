@@ -1,6 +1,7 @@
-"""Messages that are ready while the database is busy are committed together: one transaction, one write, one note.
+"""Messages that are ready while another commit is under way are committed together: one transaction, one write, one note.
 
-To begin a commit costs PostgreSQL as much as to write several resources. What hinders one of them must not hinder the others:
+To begin a commit costs PostgreSQL as much as to write several resources, so a process has one under way at a time: two would
+halve the groups, and others prepare their messages meanwhile. What hinders one of them must not hinder the others:
 where they cannot be committed together, each is by itself.
 """
 
@@ -106,5 +107,5 @@ _together: WeakKeyDictionary[Database, Together[Ready, Exception | None]] = Weak
 def _together_of(database: Database) -> Together[Ready, Exception | None]:
     found = _together.get(database)
     if found is None:
-        found = _together[database] = Together(_commit_all)
+        found = _together[database] = Together(_commit_all, 1)
     return found
