@@ -14,7 +14,7 @@ from kangyun.base.keys import KeyStore
 from kangyun.commons.access import Gate
 from kangyun.commons.exchange.actions import sealing
 from kangyun.commons.exchange.actions.keeping import Arrived, Known, keeper_of, measured
-from kangyun.commons.exchange.actions.processing import MESSAGES, process
+from kangyun.commons.exchange.actions.processing import counted, process
 from kangyun.commons.exchange.decisions.acknowledge import build, peek
 from kangyun.commons.exchange.decisions.registrations import impostor, stranger
 from kangyun.commons.exchange.decisions.senders import key_of, sender_of
@@ -84,7 +84,7 @@ class Intake:
             outcome = await self._from_stranger(arrived) or await self._take_one(arrived)
         except Problem:
             return Outcome("received", "AE", Reason("exchange.away"), retry=True)
-        MESSAGES.labels(_label(sender), form, outcome.state).inc()
+        counted(_label(sender), form, outcome.state).inc()
         return outcome
 
     async def handle(self, raw: RawMessage) -> Outcome:
@@ -174,7 +174,7 @@ class Intake:
 
     def _answered(self, header: Header, outcome: Outcome) -> Receipt:
         sender = sender_of(header.sender)
-        MESSAGES.labels(_label(header.sender), outcome.kind or "?", outcome.state).inc()
+        counted(_label(header.sender), outcome.kind or "?", outcome.state).inc()
         answer = build(
             header, outcome.acknowledgement, clock.now(), reason=outcome.reason,
             language=sender.language or _language(header), enhanced=sender.enhanced and bool(header.accept_mode),

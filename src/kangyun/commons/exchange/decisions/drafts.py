@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from kangyun.base.naming import named_id
 from kangyun.commons.exchange.decisions.message import Message, Segment
 from kangyun.commons.exchange.decisions.senders import Sender
 from kangyun.commons.exchange.model import SENDER_SYSTEM
@@ -45,8 +46,9 @@ class Draft:
     def settle(self, resident: str) -> str:
         """Fix the id, now that the resident is known; returns it."""
         parts = [resident if part == RESIDENT else part for part in self.seed]
-        found = str(uuid5(_NAMESPACE, "|".join([self.type, *(part.replace("|", "||") for part in parts)])))
-        self.reference["reference"] = f"{self.type}/{found}"
+        type_ = self.type
+        found = named_id(_NAMESPACE, "|".join([type_, *[part.replace("|", "||") for part in parts]]))
+        self.reference["reference"] = f"{type_}/{found}"
         return found
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import msgspec
 
 from kangyun.base import clock
+from kangyun.base.database import Connection
 from kangyun.base.errors import Problem, refuse
+from kangyun.base.naming import named_id
 from kangyun.commons.access import Stored, Transaction, Write
 from kangyun.commons.population.decisions import golden
 from kangyun.commons.population.decisions.kept import kept
@@ -23,7 +25,30 @@ _NAMESPACE = UUID("3c1f7a52-7f0e-5a53-9d0b-1115c0de2026")
 
 def person_id(patient: str) -> str:
     """The id of the Person that is made for a Patient."""
-    return str(uuid5(_NAMESPACE, f"Person|{patient}"))
+    return named_id(_NAMESPACE, f"Person|{patient}")
+
+
+class Rows:
+    """New rows of the identity table, put down together: a statement of its own for each costs more than the row."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: dict[int, tuple[Any, ...]] = {}
+
+    def put(self, resident: int, row: tuple[Any, ...]) -> None:
+        """Take a row; it is in the table after `flush`."""
+        self._waiting[resident] = row
+
+    async def flush(self) -> None:
+        """Put down what waits, before anybody reads or moves rows."""
+        rows, self._waiting = list(self._waiting.values()), {}
+        if len(rows) == 1:
+            await self._connection.execute(sql.put, *rows[0])
+        elif rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            # The old column of ID numbers, which are sealed with the features.
+            del columns[7]
+            await self._connection.execute(sql.put_all, *columns)
 
 
 class Membership:
@@ -33,9 +58,10 @@ class Membership:
     are told of each other as a conflict, and the later one reads again.
     """
 
-    def __init__(self, transaction: Transaction, arrivals: Sequence[Arrival] = ()) -> None:
+    def __init__(self, transaction: Transaction, arrivals: Sequence[Arrival] = (), rows: Rows | None = None) -> None:
         self._transaction = transaction
         self._connection = transaction.connection
+        self._rows = rows or Rows(transaction.connection)
         self._arrivals = {one.id: one for one in arrivals}
         self._touched: dict[str, bool] = {}
         self._into: dict[str, str] = {}
@@ -56,7 +82,10 @@ class Membership:
     async def new_person(self, patient: str) -> str:
         """The id of a Person for a Patient that has none: computed, so that a repetition meets it, unless it is taken."""
         computed = person_id(patient)
-        groups = self._groups if computed in self._groups else await of_persons(self._connection, [computed])
+        groups = self._groups
+        if computed not in groups:
+            await self._rows.flush()
+            groups = await of_persons(self._connection, [computed])
         taken = groups.get(computed)
         id_ = str(uuid4()) if taken else computed
         self._touched.setdefault(id_, True)
@@ -73,7 +102,8 @@ class Membership:
             if not await self._connection.fetch(sql.touch, resident_key(me.patient), person, *row):
                 raise crossed()
         else:
-            await self._connection.execute(sql.put, resident_key(me.patient), me.patient, person, *row)
+            key = resident_key(me.patient)
+            self._rows.put(key, (key, me.patient, person, *row))
         for group in self._groups.values():
             group[:] = [one for one in group if one.patient != me.patient]
         if person in self._groups:
@@ -91,6 +121,7 @@ class Membership:
         gone = [one for one in persons if one != into]
         if gone:
             self._groups.clear()
+            await self._rows.flush()
             await self._connection.execute(sql.join_persons, gone, into)
             await self._connection.execute(sql.settle_open, into)
             self._into.update(dict.fromkeys(gone, into))
@@ -100,6 +131,7 @@ class Membership:
     async def move(self, members: Sequence[Member], person: str, assurance: int | None) -> None:
         """Put some Patients under another Person; None keeps the assurance of their links."""
         self._groups.clear()
+        await self._rows.flush()
         await self._connection.execute(sql.move, [resident_key(one.patient) for one in members], person, assurance)
         for one in members:
             self._touch(one.person)
@@ -108,6 +140,7 @@ class Membership:
     async def leave(self, patient: str, person: str) -> None:
         """Forget a Patient that was deleted."""
         self._groups.clear()
+        await self._rows.flush()
         await self._connection.execute(sql.remove, resident_key(patient))
         await self.withdraw(patient)
         self._touch(person)
@@ -142,6 +175,7 @@ class Membership:
         A Person is read before the rows that it follows from: whoever changes them in between also changes its version,
         and is found out. Rows that were read earlier serve only where they are what the Person says.
         """
+        await self._rows.flush()
         known = [one.patient for person in self._touched for one in self._groups.get(person, ())]
         stored = await self._stored(self._touched, known)
         fresh = [person for person in self._touched if not self._is_current(person, stored.get(("Person", person)))]

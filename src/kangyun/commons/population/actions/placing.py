@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from kangyun.base.database import Connection
 from kangyun.commons.access import Transaction, Write
-from kangyun.commons.population.actions.membership import Membership, crossed, larger, person_id
+from kangyun.commons.population.actions.membership import Membership, Rows, crossed, larger, person_id
 from kangyun.commons.population.decisions import placing
 from kangyun.commons.population.decisions.placing import Known
 from kangyun.commons.population.decisions.traits import keys_of, traits
 from kangyun.commons.population.model import ALIKE, Arrival, Member, Traits
-from kangyun.commons.population.queries.placed import Around, around, members
+from kangyun.commons.population.queries.placed import Around, Asked, around, around_each, members
 
 _SAME = {"replaces", "replaced-by", "seealso", "refer"}
 
@@ -63,17 +65,14 @@ async def place_each(parties: Sequence[tuple[Transaction, Sequence[Arrival]]]) -
 
     Those of two may mean one Person, where both bring the same new resident; then they cannot be committed together.
     """
-    found = [[traits(one.patient) for one in arrivals] for _, arrivals in parties]
-    locks = [number for party in found for one in party for number in (*keys_of(one), *one.numbers)]
-    writes: list[list[Write]] = []
-    for (transaction, arrivals), party in zip(parties, found, strict=True):
-        membership = Membership(transaction, arrivals)
-        for arrival, mine in zip(arrivals, party, strict=True):
-            await _place_one(transaction, membership, arrival, mine, locks)
-            # All of them at once, before anything is read; two who take them in another order would block each other.
-            locks = []
-        writes.append(await membership.writes())
-    return writes
+    if not any(arrivals for _, arrivals in parties):
+        return [[] for _ in parties]
+    rows = Rows(parties[0][0].connection)
+    memberships = [Membership(transaction, arrivals, rows) for transaction, arrivals in parties]
+    steps = [_step(membership, arrival) for membership, (_, arrivals) in zip(memberships, parties, strict=True) for arrival in arrivals]
+    await _place_all(parties[0][0].connection, steps, rows)
+    await rows.flush()
+    return [await membership.writes() for membership in memberships]
 
 
 async def forget(transaction: Transaction, patient: str) -> list[Write]:
@@ -86,11 +85,42 @@ async def forget(transaction: Transaction, patient: str) -> list[Write]:
     return await membership.writes()
 
 
-async def _place_one(
-    transaction: Transaction, membership: Membership, arrival: Arrival, mine: Traits, locks: Sequence[int]
-) -> None:
-    told, computed = _told(arrival.patient), person_id(arrival.id)
-    near = await around(transaction.connection, mine, [arrival.id, *told], locks, computed)
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One Patient on its way: what is compared of it, and by what it is found or finds others."""
+
+    membership: Membership
+    arrival: Arrival
+    asked: Asked
+    told: Sequence[str]
+    marks: frozenset[int | str]
+
+
+def _step(membership: Membership, arrival: Arrival) -> _Step:
+    mine, told = traits(arrival.patient), _told(arrival.patient)
+    patients = [arrival.id, *told]
+    asked = Asked(mine, patients, person_id(arrival.id))
+    return _Step(membership, arrival, asked, told, frozenset([*keys_of(mine), *mine.numbers, *patients]))
+
+
+async def _place_all(connection: Connection, steps: Sequence[_Step], rows: Rows) -> None:
+    """One question for all; who may have to do with one that was placed before it asks again and sees what was done."""
+    # The locks all at once, before anything is read; two who take them in another order would block each other.
+    locks = [number for step in steps for number in (*keys_of(step.asked.me), *step.asked.me.numbers)]
+    nears = await around_each(connection, [step.asked for step in steps], locks)
+    met, touched = set[int | str](), set[str]()
+    for step, known in zip(steps, nears, strict=True):
+        near = known
+        if not (met.isdisjoint(step.marks) and touched.isdisjoint(known.groups)):
+            await rows.flush()
+            near = await around(connection, step.asked.me, step.asked.patients, person=step.asked.person)
+        met |= step.marks
+        touched |= {step.asked.person, *near.groups}
+        await _place_one(step, near)
+
+
+async def _place_one(step: _Step, near: Around) -> None:
+    membership, arrival, told, mine, computed = step.membership, step.arrival, step.told, step.asked.me, step.asked.person
     groups = near.groups
     everybody = [one for group in groups.values() for one in group]
     _refuse_doubles(membership, arrival, mine, everybody)

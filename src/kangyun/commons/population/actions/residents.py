@@ -9,9 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from kangyun.base.errors import Problem
+from kangyun.base.naming import named_id
 from kangyun.commons.access import Handle, Write
 from kangyun.commons.population.actions.placing import beside
 from kangyun.commons.population.decisions import contradicts, normal_identifiers, survivor, telling
@@ -140,7 +141,7 @@ def _replaced(gone: dict[str, Any], survivor_id: str) -> Write:
 def new_id(patient: dict[str, Any], sender: str, attempt: int) -> str:
     """The id of a sender's new Patient: from its strongest number, so that two who bring the same new resident mean the same one."""
     known = local_first(patient)
-    return str(uuid5(_NAMESPACE, "|".join([sender, *known[0]]))) if known and attempt < 2 else str(uuid4())
+    return named_id(_NAMESPACE, "|".join([sender, *known[0]])) if known and attempt < 2 else str(uuid4())
 
 
 def _version(resource: dict[str, Any]) -> int:

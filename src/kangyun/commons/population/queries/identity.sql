@@ -12,9 +12,26 @@ ORDER BY person, updated, patient
 SELECT patient, person, source, assurance, version, numbers, features, judged
 FROM identity_arrival($1::text::bigint[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text, $6::integer)
 
+-- name: around_each
+-- As around, for several Patients of one transaction: the locks of all are taken with the first.
+SELECT u.place, a.patient, a.person, a.source, a.assurance, a.version, a.numbers, a.features, a.judged
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS u(keys, numbers, residents, person, place)
+CROSS JOIN LATERAL identity_arrival(CASE WHEN u.place = 1 THEN $1::text::bigint[] ELSE '{}' END, u.keys::bigint[],
+    u.numbers::bigint[], u.residents::bigint[], u.person, $6::integer) a
+
 -- name: put
 INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)
 VALUES ($1, $2, $3, $4, $5, $6, $7::text::bigint[], $8, $9::text::bigint[], $10, $11)
+ON CONFLICT (resident, patient) DO UPDATE SET person = excluded.person, source = excluded.source,
+    assurance = excluded.assurance, version = excluded.version, numbers = excluded.numbers, ids = excluded.ids,
+    keys = excluded.keys, features = excluded.features, updated = excluded.updated
+
+-- name: put_all
+-- As put, for several.
+INSERT INTO identity (resident, patient, person, source, assurance, version, numbers, ids, keys, features, updated)
+SELECT resident, patient, person, source, assurance, version, numbers::bigint[], '{}', keys::bigint[], features, updated
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::integer[], $7::text[], $8::text[], $9::text[],
+    $10::timestamptz[]) AS u(resident, patient, person, source, assurance, version, numbers, keys, features, updated)
 ON CONFLICT (resident, patient) DO UPDATE SET person = excluded.person, source = excluded.source,
     assurance = excluded.assurance, version = excluded.version, numbers = excluded.numbers, ids = excluded.ids,
     keys = excluded.keys, features = excluded.features, updated = excluded.updated

@@ -87,8 +87,33 @@ async def around(
     residents = [resident_key(one) for one in patients]
     rows = await connection.fetch(
         sql.around, array_of(locks), array_of(keys_of(me)), array_of(me.numbers), array_of(residents), person, largest_block())
+    return _around(rows)
+
+
+def _around(rows: Sequence[Any]) -> Around:
     answers = [text.split("|") for text in (rows[0]["judged"] if rows else ())]
     return Around(_grouped(rows), *(_among(answers, states) for states in (_APART, _TOGETHER)))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A Patient of whom it is asked who is around: what is compared of it, it and whom its source calls the same, its own Person."""
+
+    me: Traits
+    patients: Sequence[str]
+    person: str
+
+
+async def around_each(connection: Connection, asked: Sequence[Asked], locks: Sequence[int]) -> list[Around]:
+    """As `around`, of several Patients in one question."""
+    columns = (
+        [array_of(keys_of(one.me)) for one in asked], [array_of(one.me.numbers) for one in asked],
+        [array_of(map(resident_key, one.patients)) for one in asked], [one.person for one in asked],
+    )
+    found: list[list[Any]] = [[] for _ in asked]
+    for row in await connection.fetch(sql.around_each, array_of(locks), *columns, largest_block()):
+        found[row["place"] - 1].append(row)
+    return [_around(rows) for rows in found]
 
 
 async def judged(connection: Connection, patients: Iterable[str]) -> Known:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from kangyun.base.naming import named_id
 from kangyun.commons.exchange.decisions import quantities
 from kangyun.commons.exchange.decisions.senders import Sender
 from kangyun.commons.exchange.decisions.tables import people
@@ -65,7 +66,7 @@ class Good:
         for seed, lasting, reference, resource in self.drafts:
             type_ = resource["resourceType"]
             when = "" if lasting else self.when
-            resource["id"] = str(uuid5(_NAMESPACE, f"{self.seed}|{patient}|{when}|{seed}|{type_}"))
+            resource["id"] = named_id(_NAMESPACE, f"{self.seed}|{patient}|{when}|{seed}|{type_}")
             reference["reference"] = f"{type_}/{resource['id']}"
             found.append(resource)
         return found
