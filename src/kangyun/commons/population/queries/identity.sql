@@ -1,6 +1,9 @@
 -- name: by_numbers
 SELECT patient FROM identity WHERE numbers && $1::bigint[] AND source = $2 ORDER BY patient
 
+-- name: by_numbers_each
+SELECT place, patient FROM identity_own($1::text[], $2::text[])
+
 -- name: of_patients
 SELECT patient, person, source, assurance, version, numbers, ids, features FROM identity WHERE resident = ANY($1::bigint[])
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 
-from kangyun.base.database import Connection, queries
+from kangyun.base.database import Connection, Database, queries
+from kangyun.base.database.together import Together
 from kangyun.commons.access import key_of
 from kangyun.commons.population.decisions.kept import traits_of
 from kangyun.commons.population.decisions.matching import Evidence, weights
@@ -60,9 +63,27 @@ def resident_key(patient: str) -> int:
     return key_of("Patient", patient)
 
 
-async def own(connection: Connection, source: str, numbers: Sequence[int]) -> list[str]:
-    """The ids of a source's Patients that have any of the numbers."""
-    return [row["patient"] for row in await connection.fetch(sql.by_numbers, list(numbers), source)]
+async def own(database: Database, source: str, numbers: Sequence[int]) -> list[str]:
+    """The ids of a source's Patients that have any of the numbers; what is asked at one time shares a statement."""
+    asking = _asking.get(database)
+    if asking is None:
+        asking = _asking[database] = Together(partial(_own, database))
+    return await asking.ask((source, numbers))
+
+
+async def _own(database: Database, asked: Sequence[tuple[str, Sequence[int]]]) -> list[list[str]]:
+    async with database.connection() as connection:
+        if len(asked) == 1:
+            [(source, numbers)] = asked
+            return [[row["patient"] for row in await connection.fetch(sql.by_numbers, list(numbers), source)]]
+        sources, literals = [source for source, _ in asked], [array_of(numbers) for _, numbers in asked]
+        found: list[list[str]] = [[] for _ in asked]
+        for row in await connection.fetch(sql.by_numbers_each, sources, literals):
+            found[row["place"] - 1].append(row["patient"])
+    return found
+
+
+_asking: WeakKeyDictionary[Database, Together[tuple[str, Sequence[int]], list[str]]] = WeakKeyDictionary()
 
 
 async def members(connection: Connection, patients: Iterable[str]) -> dict[str, Member]:

@@ -40,8 +40,7 @@ async def holders(handle: Handle, identifiers: Sequence[tuple[str, str]], source
     if not identifiers:
         return []
     asked = {"identifier": [{"system": system, "value": value} for system, value in identifiers]}
-    async with handle.connection() as connection:
-        ids = await own(connection, source, numbers_of(asked))
+    ids = await own(handle.database, source, numbers_of(asked))
     found: dict[str, dict[str, Any]] = {}
     for id_ in ids:
         patient = await handle.read("Patient", id_)
