@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-from kangyun.app.services import Services, assemble, open_services, settle_process
+from kangyun.app.services import Services, assemble, collect_less, open_services, settle_process
 from kangyun.base import errors
 from kangyun.base.database import Connection, Database
 from kangyun.base.database.connection import open_pool
@@ -122,6 +122,7 @@ def _open(settings: Settings, dsn: str) -> None:
         return assemble(settings, database)
 
     _Process.services = _Process.loop.run_until_complete(connect())
+    collect_less()
 
 
 def _take(files: list[Path]) -> Report:

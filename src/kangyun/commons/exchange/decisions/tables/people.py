@@ -15,11 +15,12 @@ _TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
 _EXTENSION = "urn:kangyun:extension:"
 _MOBILE_DIGITS = 11
-_EXTENSIONS = (
-    ("ethnicity", "valueCodeableConcept"), ("education", "valueCodeableConcept"), ("occupation", "valueCodeableConcept"),
-    ("residence", "valueCodeableConcept"), ("household_relation", "valueCodeableConcept"), ("workplace", "valueString"),
-    ("household_head", "valueString"),
-)
+_KINDS = {
+    "ethnicity": "valueCodeableConcept", "education": "valueCodeableConcept", "occupation": "valueCodeableConcept",
+    "residence": "valueCodeableConcept", "household_relation": "valueCodeableConcept", "workplace": "valueString",
+    "household_head": "valueString",
+}
+_EXTENSIONS = [(name, f"{_EXTENSION}{name.replace('_', '-')}", kind) for name, kind in _KINDS.items()]
 
 
 def patient_of(values: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
@@ -126,8 +127,7 @@ def _contacts(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _extensions(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = ((name, kind) for name, kind in _EXTENSIONS if name in values)
-    return [{"url": f"{_EXTENSION}{name.replace('_', '-')}", kind: values[name]} for name, kind in told]
+    return [{"url": url, kind: values[name]} for name, url, kind in _EXTENSIONS if name in values]
 
 
 def contradiction(values: Mapping[str, Any], today: str) -> tuple[str, str] | None:

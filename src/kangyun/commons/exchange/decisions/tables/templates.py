@@ -38,15 +38,20 @@ def _each(name: str, make: Fill) -> Fill:
 
 
 def _mapping(template: dict[str, Any]) -> Fill:
-    constants = {key: value for key, value in template.items() if not _has_places(value)}
     places = [(key, compiled(value)) for key, value in template.items() if _has_places(value)]
-    order = list(template)
 
     def fill(values: Mapping[str, Any]) -> Any:
-        found = {key: value for key, make in places if (value := make(values)) is not None}
-        if not found:
-            return None
-        return {key: constants[key] if key in constants else found[key] for key in order if key in constants or key in found}
+        # A copy of the whole keeps its order and its constants.
+        whole = template.copy()
+        filled = False
+        for key, make in places:
+            value = make(values)
+            if value is None:
+                del whole[key]
+            else:
+                whole[key] = value
+                filled = True
+        return whole if filled else None
 
     return fill
 
