@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from kangyun.base.database.embedded import EmbeddedServer, watch
-from kangyun.base.database.pool import Pool
+from kangyun.base.database.pool import Plans, Pool
 from kangyun.base.errors import Problem, refuse
 from kangyun.base.settings import Settings
 from kangyun.base.wakeup import Bell
@@ -46,17 +46,17 @@ class Lease:
     A class and not a generator: this is entered several thousand times a second.
     """
 
-    __slots__ = ("_by_values", "_connection", "_pool")
+    __slots__ = ("_connection", "_plans", "_pool")
 
-    def __init__(self, pool: Pool, by_values: bool = False) -> None:
+    def __init__(self, pool: Pool, plans: Plans = "auto") -> None:
         self._pool = pool
-        self._by_values = by_values
+        self._plans = plans
         self._connection: Connection | None = None
 
     async def __aenter__(self) -> Connection:
         """Take a connection."""
         try:
-            self._connection = connection = await self._pool.acquire(by_values=self._by_values)
+            self._connection = connection = await self._pool.acquire(self._plans)
         except AWAY as error:
             raise _told(error, refuse(503, "transient", "base.database-away")) from error
         return connection
@@ -119,12 +119,12 @@ class Database:
         pool = open_pool(dsn, settings.database_pool, settings.statement_seconds)
         return cls(dsn, pool, server, started=started)
 
-    def connection(self, *, by_values: bool = False) -> Lease:
+    def connection(self, plans: Plans = "auto") -> Lease:
         """A connection from the pool; raises Problem 503 while the database is away, 507 when it is full.
 
-        by_values: each statement is planned with its values, as searches must be.
+        plans: whether each statement is planned with its values, as searches must be, or once for all values.
         """
-        return Lease(self.pool, by_values)
+        return Lease(self.pool, plans)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:

@@ -5,9 +5,10 @@ The driver's own pool makes a task, a proxy and often a round trip for every loa
 transaction is closed and not lent again.
 
 A plan is kept where PostgreSQL finds that the values do not matter, as when a row is found by its key: to plan takes longer
-than to find it. A search is planned with its values each time, since the frequency of a token decides how it goes. A
-connection is of one kind for all its life: to change it would be a round trip, and under load every second search and
-what followed it paid that (33 in a journey through the internet hospital).
+than to find it. A search is planned with its values each time, since the frequency of a token decides how it goes; what is
+asked of one resident is planned once for all, since everybody has little. A connection is of one kind for all its life: to
+change it would be a round trip, and under load every second search and what followed it paid that (33 in a journey through
+the internet hospital).
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import asyncpg
 
-# One of so many connections plans with values.
-_SHARE = 3
+# Whose values matter for a statement's plan: PostgreSQL finds out, they always do, they never do.
+Plans: TypeAlias = Literal["auto", "force_custom_plan", "force_generic_plan"]
+
+# One of so many connections plans with values, and one of so many never does.
+_SHARE = 6
 
 _to_ring: WeakKeyDictionary[asyncpg.Connection[asyncpg.Record], set[str]] = WeakKeyDictionary()
 
@@ -32,22 +36,19 @@ def ring_later(connection: asyncpg.Connection[asyncpg.Record], channel: str) -> 
 
 
 class Pool:
-    """At most `size` connections to one database, opened when they are needed; a third of them, but one at least, plans with values."""
+    """At most `size` connections to one database (three at least), opened when they are needed, of three kinds by how they plan."""
 
     def __init__(self, dsn: str, size: int, **options: Any) -> None:
-        valued = max(1, size // _SHARE)
-        self._kept = _Kind(dsn, max(1, size - valued), options, "auto")
-        self._valued = _Kind(dsn, valued, options, "force_custom_plan")
+        share = max(1, size // _SHARE)
+        sizes: dict[Plans, int] = {"auto": max(1, size - 2 * share), "force_custom_plan": share, "force_generic_plan": share}
+        self._kinds = {plans: _Kind(dsn, most, options, plans) for plans, most in sizes.items()}
         self._lent: dict[asyncpg.Connection[asyncpg.Record], _Kind] = {}
         self._closed = False
         self.ring: Callable[[str], None] = lambda _channel: None
 
-    async def acquire(self, *, by_values: bool = False) -> asyncpg.Connection[asyncpg.Record]:
-        """Borrow a connection; raises what the driver raises when the database cannot be reached.
-
-        by_values: each statement is planned with its values.
-        """
-        kind = self._valued if by_values else self._kept
+    async def acquire(self, plans: Plans = "auto") -> asyncpg.Connection[asyncpg.Record]:
+        """Borrow a connection; raises what the driver raises when the database cannot be reached."""
+        kind = self._kinds[plans]
         while True:
             if self._closed:
                 raise asyncpg.InterfaceError("the pool is closed")
@@ -70,7 +71,7 @@ class Pool:
     async def close(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
         self._closed = True
-        for kind in (self._kept, self._valued):
+        for kind in self._kinds.values():
             while kind.idle:
                 await kind.idle.pop().close(timeout=2)
             kind.wake_all()
@@ -78,14 +79,15 @@ class Pool:
     def terminate(self) -> None:
         """End all connections at once."""
         self._closed = True
-        for connection in (*self._kept.idle, *self._valued.idle, *self._lent):
+        idle = (connection for kind in self._kinds.values() for connection in kind.idle)
+        for connection in (*idle, *self._lent):
             connection.terminate()
 
 
 class _Kind:
     """The connections that plan in one way: idle ones, how many are lent or being opened, and who waits."""
 
-    def __init__(self, dsn: str, size: int, options: Mapping[str, Any], plans: str) -> None:
+    def __init__(self, dsn: str, size: int, options: Mapping[str, Any], plans: Plans) -> None:
         self.idle: list[asyncpg.Connection[asyncpg.Record]] = []
         self._dsn, self._size = dsn, size
         self._options: dict[str, Any] = {**options, "server_settings": {**options.get("server_settings", {}), "plan_cache_mode": plans}}

@@ -7,7 +7,6 @@ import unicodedata
 from typing import Any
 
 from kangyun.base.errors import refuse
-from kangyun.commons.access.actions.gate import Handle
 from kangyun.commons.access.actions.parts import Parts
 from kangyun.commons.access.decisions.accounts import normal_phone
 from kangyun.commons.access.model import escaped
@@ -63,21 +62,11 @@ async def follow(parts: Parts, id_: str) -> str:
 
 async def phone_of(parts: Parts, patient: str, person: str = "") -> str | None:
     """The phone of a resident's account, else one that an institution has noted; a Person who is known need not be looked for."""
-    handle = parts.gate.system("access.phone")
-    found = person or await _person_above(handle, patient)
-    held = await emergency.phone(parts.database, found) if found else None
+    held = await (emergency.phone(parts.database, person) if person else emergency.phone_above(parts.database, patient))
     if held:
         return parts.keys.open("account-phone", held[1], held[0].encode()).decode()
-    numbers = [normal_phone(str(one.get("value", ""))) for one in (await handle.read("Patient", patient) or {}).get("telecom", [])]
-    return next((one for one in numbers if one), None)
-
-
-async def _person_above(handle: Handle, patient: str) -> str:
-    above = await handle.person_above(patient)
-    if above is not None and above.get("active", True):
-        return str(above["id"])
-    page = await handle.search("Person", [("link", f"Patient/{patient}")])
-    return next((str(one["id"]) for one in page.resources if one.get("active", True)), "")
+    resource = await parts.gate.system("access.phone").read("Patient", patient) or {}
+    return next((number for one in resource.get("telecom", []) if (number := normal_phone(str(one.get("value", ""))))), None)
 
 
 def _into(person: dict[str, Any]) -> str:

@@ -77,6 +77,13 @@ async def phone(database: Database, person: str) -> tuple[str, bytes] | None:
     return (row["id"], row["phone"]) if row else None
 
 
+async def phone_above(database: Database, patient: str) -> tuple[str, bytes] | None:
+    """As `phone`, of the person whom a Patient was last linked to."""
+    async with database.connection() as connection:
+        row = await connection.fetchrow(sql.phone_above, key_of("Patient", patient))
+    return (row["id"], row["phone"]) if row else None
+
+
 async def _rows(database: Database, statement: str, *arguments: Any) -> list[Emergency]:
     async with database.connection() as connection:
         return [emergency_of(row) for row in await connection.fetch(statement, *arguments)]

@@ -37,3 +37,7 @@ SELECT * FROM emergency WHERE resident = ANY ($1::bigint[]) AND starts > $2 ORDE
 
 -- name: phone
 SELECT id, phone FROM account WHERE person = $1 AND state = 'active' AND phone IS NOT NULL
+
+-- name: phone_above
+SELECT a.id, a.phone FROM access_identity i JOIN resource r ON r.key = i.person JOIN account a ON a.person = r.id
+WHERE i.resident = $1 AND NOT r.deleted AND a.state = 'active' AND a.phone IS NOT NULL

@@ -46,7 +46,7 @@ class StoreSession:
 
     async def find(self, query: search.Query) -> search.Result:
         """Run a search."""
-        if not self._searches:
+        if not self._searches and not search.is_narrow(query):
             await plan_by_values(self.connection)
             self._searches = True
         return await search.run(self.connection, query)
@@ -91,7 +91,7 @@ class Store:
 
     async def find(self, query: search.Query) -> search.Result:
         """Run a search."""
-        async with self.database.connection(by_values=True) as connection:
+        async with self.database.connection("force_generic_plan" if search.is_narrow(query) else "force_custom_plan") as connection:
             return await search.run(connection, query)
 
     async def seen(self, restriction: search.Restriction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:

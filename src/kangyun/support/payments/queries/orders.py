@@ -40,16 +40,21 @@ async def order_by_key(connection: Connection, resident: int, key: str) -> Order
 
 async def lock(connection: Connection, id_: str) -> Locked | None:
     """The order of that id, locked: every change of an order, its payments and its refunds begins here."""
-    row = await connection.fetchrow(sql.lock_order, id_)
-    if row is None:
-        return None
-    return Locked(order(row), await payments_of(connection, id_), await refunds_of(connection, id_))
+    return await _locked(connection, sql.lock_order, id_)
 
 
 async def lock_by(connection: Connection, about: str, id_: str) -> Locked | None:
     """As `lock`, by the number of a payment or a refund."""
-    found = await connection.fetchval(sql.order_of_payment if about == "payment" else sql.order_of_refund, id_)
-    return await lock(connection, str(found)) if found else None
+    return await _locked(connection, sql.lock_order_of_payment if about == "payment" else sql.lock_order_of_refund, id_)
+
+
+async def _locked(connection: Connection, statement: str, id_: str) -> Locked | None:
+    row = await connection.fetchrow(statement, id_)
+    if row is None:
+        return None
+    about = await connection.fetchrow(sql.about_order, row["id"])
+    assert about is not None
+    return Locked(order(row), [payment(one) for one in about["payments"]], [refund(one) for one in about["refunds"]])
 
 
 async def orders_of_person(connection: Connection, person: str, most: int = _MOST) -> list[Order]:

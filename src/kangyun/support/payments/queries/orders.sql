@@ -16,6 +16,17 @@ SELECT * FROM payments_order WHERE id = $1;
 -- name: lock_order
 SELECT * FROM payments_order WHERE id = $1 FOR UPDATE;
 
+-- name: lock_order_of_payment
+SELECT * FROM payments_order WHERE id = (SELECT order_id FROM payments_payment WHERE id = $1) FOR UPDATE;
+
+-- name: lock_order_of_refund
+SELECT * FROM payments_order WHERE id = (SELECT order_id FROM payments_refund WHERE id = $1) FOR UPDATE;
+
+-- name: about_order
+-- A statement of its own behind the lock: that one sees what was there before it waited.
+SELECT ARRAY(SELECT p FROM payments_payment AS p WHERE p.order_id = $1 ORDER BY p.id) AS payments,
+    ARRAY(SELECT r FROM payments_refund AS r WHERE r.order_id = $1 ORDER BY r.made, r.id) AS refunds;
+
 -- name: change_order
 UPDATE payments_order SET state = $3, paid_fen = $4, refunded_fen = $5, paid = $6, reason = $7 WHERE resident = $1 AND id = $2;
 
@@ -29,12 +40,6 @@ ORDER BY made DESC LIMIT $4;
 
 -- name: due_orders
 SELECT id FROM payments_order WHERE state IN ('open', 'paying') AND expires <= $1 ORDER BY expires LIMIT $2;
-
--- name: order_of_payment
-SELECT order_id FROM payments_payment WHERE id = $1;
-
--- name: order_of_refund
-SELECT order_id FROM payments_refund WHERE id = $1;
 
 -- name: begin
 INSERT INTO payments_payment (resident, id, order_id, channel, scene, state, amount_fen, made, expires, look_at)

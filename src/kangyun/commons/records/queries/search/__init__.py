@@ -23,9 +23,10 @@ from kangyun.commons.records.queries.search.query import (
 )
 from kangyun.commons.records.queries.search.run import run
 from kangyun.commons.records.queries.search.seen import seen
+from kangyun.commons.records.queries.search.sorting import is_narrow
 from kangyun.commons.records.queries.search.supported import supported
 
 __all__ = [
     "EVERYTHING", "All", "Condition", "Given", "HasKey", "HasToken", "Nothing", "Query", "Restriction", "Result", "all_of", "any_of", "compartment",
-    "compartment_types", "everything", "narrowest", "parse", "run", "seen", "supported",
+    "compartment_types", "everything", "is_narrow", "narrowest", "parse", "run", "seen", "supported",
 ]

@@ -14,7 +14,7 @@ from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.includes import included
 from kangyun.commons.records.queries.search.query import Query, Result
 from kangyun.commons.records.queries.search.sifting import has_hidden, sift
-from kangyun.commons.records.queries.search.sorting import key_count, page, place_of
+from kangyun.commons.records.queries.search.sorting import by_rid, key_count, page, place_of
 from kangyun.commons.records.queries.search.sql import Statement
 
 # A total that nobody asked for is counted up to here.
@@ -95,5 +95,5 @@ async def _count(connection: Connection, query: Query, limit: int | None) -> int
     statement = Statement(query.restriction)
     where = statement.where("r", query.types, query.conditions, implied=True)
     # In the order of the page: the planner then walks the type, not the table, which may begin with other types.
-    some = f"SELECT FROM resource r WHERE {where}" + (f" ORDER BY r.type, r.rid LIMIT {limit}" if limit else "")
+    some = f"SELECT FROM resource r WHERE {where}" + (f" ORDER BY {by_rid(query)} LIMIT {limit}" if limit else "")
     return await connection.fetchval(f"SELECT count(*) FROM ({some}) r", *statement.values)

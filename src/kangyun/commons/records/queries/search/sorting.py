@@ -15,7 +15,7 @@ from kangyun.commons.records.decisions.index.dates import from_microseconds, to_
 from kangyun.commons.records.queries.search.conditions import Chain, HasLexeme, HasToken, Not, Reverse, SpanExists
 from kangyun.commons.records.queries.search.cursor import Place
 from kangyun.commons.records.queries.search.query import Query, SortKey
-from kangyun.commons.records.queries.search.sql import COLUMNS, Statement
+from kangyun.commons.records.queries.search.sql import COLUMNS, Statement, flat
 
 _SEAL = "(SELECT secret FROM search_secret) AS secret"
 # Behind every text, and behind every number.
@@ -55,6 +55,19 @@ def _rare(query: Query) -> bool:
     return any(isinstance(part, HasToken) and part.rare for part in query.conditions)
 
 
+def is_narrow(query: Query) -> bool:
+    """Whether it asks by tokens alone for a resident's things, so that it is found in one way whatever the values are."""
+    is_gathered = not query.sort or (len(query.sort) == 1 and query.sort[0].kind == "span")
+    if query.type is None or not is_gathered or query.includes or not _rare(query):
+        return False
+    return all(isinstance(part, HasToken) for part in flat((*query.conditions, query.restriction.condition(query.type))))
+
+
+def by_rid(query: Query) -> str:
+    """The order of the rows as they came. To name the type lets the planner walk it; for what is rare it had better not."""
+    return "r.rid" if _rare(query) else "r.type, r.rid"
+
+
 def _walkable(query: Query) -> bool:
     return query.type is not None and len(query.sort[0].values) == 1
 
@@ -67,7 +80,7 @@ def _unsorted(query: Query, statement: Statement, place: Place | None, limit: in
     found_first = linked and any(isinstance(part, HasLexeme) for part in rest)
     where = statement.where("r", query.types, rest if found_first else query.conditions, implied=True)
     after = f"r.rid > {statement.add(place.rid, 'bigint')}" if place else "true"
-    order = "r.rid" if _rare(query) else "r.type, r.rid"
+    order = by_rid(query)
     if not found_first:
         return f"SELECT {COLUMNS}, {_SEAL} FROM resource r WHERE {where} AND {after} ORDER BY {order} LIMIT {limit}"
     # What others must fulfil is looked at in order and only until the page is full, not for everybody before sorting.

@@ -90,7 +90,7 @@ class Statement:
         type makes the condition look as weak as it is.
         """
         parts = [f"NOT {alias}.deleted"]
-        if len(types) == 1 and implied and any(_owned(part) for part in _flat(conditions)):
+        if len(types) == 1 and implied and any(_owned(part) for part in flat(conditions)):
             repeated = ",".join([str(type_code(types[0]))] * _REPEATS)
             parts.append(f"{alias}.type = ANY ('{{{repeated}}}'::smallint[])")
         elif len(types) == 1:
@@ -98,10 +98,10 @@ class Statement:
         elif types:
             parts.append(self._types(alias, types))
         everything = (*conditions, self._visible(types))
-        tokens = [part.tokens[0] for part in _flat(everything) if isinstance(part, HasToken) and len(part.tokens) == 1]
+        tokens = [part.tokens[0] for part in flat(everything) if isinstance(part, HasToken) and len(part.tokens) == 1]
         if tokens:
             parts.append(f"{alias}.tokens @> {self.add(tokens, 'bigint[]')}")
-        rest = [part for part in _flat(everything) if not (isinstance(part, HasToken) and len(part.tokens) == 1)]
+        rest = [part for part in flat(everything) if not (isinstance(part, HasToken) and len(part.tokens) == 1)]
         return " AND ".join([*parts, *(self.condition(alias, part) for part in rest)])
 
     def _visible(self, types: tuple[str, ...]) -> Condition:
@@ -239,12 +239,12 @@ def _owned(condition: Condition) -> bool:
     return isinstance(condition, HasToken | HasLexeme | HasKey)
 
 
-def _flat(conditions: tuple[Condition, ...]) -> list[Condition]:
+def flat(conditions: tuple[Condition, ...]) -> list[Condition]:
     """Nested ANDs as one list."""
     return [
         part
         for condition in conditions
-        for part in (_flat(condition.parts) if isinstance(condition, All) else [condition])
+        for part in (flat(condition.parts) if isinstance(condition, All) else [condition])
     ]
 
 
