@@ -47,17 +47,6 @@ class Giving:
     lines: Mapping[int, Decimal] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """What was taken from the shelf for a line."""
-
-    amount: Amount
-    quantity: Decimal
-    drug: Drug
-    batch: str
-    expires: date | None
-
-
 async def dispense(handle: Handle, number: str, giving: Giving) -> Held:
     """Dispense what is left of a locked prescription, or a part of it.
 
@@ -100,6 +89,11 @@ class _Basket:
     drugs: Mapping[str, Drug]
     key: str
 
+    @property
+    def handed(self) -> list[Amount]:
+        """The lines of which something is handed over."""
+        return [one for one in self.wanted if one.line in self.parts]
+
 
 async def _drugs(own: Handle, number: str) -> Mapping[str, Drug]:
     async with own.connection() as connection:
@@ -134,57 +128,57 @@ def _parts(wanted: Sequence[Amount], giving: Giving) -> dict[int, Decimal]:
 
 
 async def _given(session: Transaction, handle: Handle, found: Held, basket: _Basket) -> tuple[Held, Sequence[Write]]:
-    taken = await _taken(session, found, basket)
-    dispenses = [_dispense(found, handle, one, basket.key) for one in taken]
+    dispenses = [_dispense(found, handle, one, basket) for one in basket.handed]
     writes = [Write("update", "MedicationDispense", one, one["id"], if_match=0) for one in dispenses]
     if handle.actor.practitioner:
         writes.append(await sign(session.connection, handle.actor, [Content(one) for one in dispenses], "verifier"))
     if found.state != "dispensed":
+        await _taken(session, found, basket)
         return found, writes
-    after = replace(found, lock_until=None, keep_until=_kept(found, taken))
+    after = replace(found, lock_until=None)
     writes += line_writes(await lines(session, found), status="completed")
     writes += await ended_tasks(session, found, "completed")
     if found.way == "courier":
         writes += await packed(session, after)
     else:
         writes.append(await told(session, found, "ready"))
-    return after, writes
+    return replace(after, keep_until=_kept(found, await _taken(session, found, basket))), writes
 
 
-async def _taken(session: Transaction, found: Held, basket: _Basket) -> list[_Taken]:
-    """Take everything from the shelf, in the order of codes, so that two pharmacists never wait for each other in a circle."""
+async def _taken(session: Transaction, found: Held, basket: _Basket) -> date | None:
+    """Take everything from the shelf; until when the last of it is good.
+
+    The last thing that is done, for all who give out of one shelf wait for each other from here to the end of the
+    transaction; and in the order of codes, so that two pharmacists never wait for each other in a circle.
+    """
     now, day = clock.now(), today()
-    taken: list[_Taken] = []
-    for one in sorted((one for one in basket.wanted if one.line in basket.parts), key=lambda one: (one.handed, one.line)):
-        quantity = basket.parts[one.line]
-        row = await session.connection.fetchrow(stock_sql.take, found.pharmacy, one.handed, quantity, now, day)
+    good: list[date] = []
+    for one in sorted(basket.handed, key=lambda one: (one.handed, one.line)):
+        row = await session.connection.fetchrow(
+            stock_sql.take, found.resident, found.number, one.line, basket.key, one.handed, basket.parts[one.line], found.pharmacy, now, day)
         if row is None:
             raise refuse(409, "conflict", "drugs.out-of-stock", line=str(one.line + 1))
-        taken.append(_Taken(one, quantity, basket.drugs[one.handed], row["batch"], row["expires"]))
-        await session.connection.execute(
-            sql.put_dispensed, found.resident, found.number, one.line, basket.key, one.handed, quantity, found.pharmacy, row["batch"], row["expires"], now)
-        await session.connection.execute(sql.give, found.resident, found.number, one.line, quantity)
-    return sorted(taken, key=lambda one: one.amount.line)
+        good += [row["expires"]] if row["expires"] else []
+    return max(good, default=None)
 
 
-def _kept(found: Held, taken: Sequence[_Taken]) -> date:
-    expires = max((one.expires for one in taken if one.expires), default=None)
+def _kept(found: Held, expires: date | None) -> date:
     day = clock.now().astimezone(CHINA).date()
     return circulation.keep_until(found.sheet, day, setting=found.setting, online=found.way != "hospital", expires=expires)
 
 
-def _dispense(found: Held, handle: Handle, one: _Taken, key: str) -> dict[str, Any]:
-    actor, line = handle.actor, one.amount.line
+def _dispense(found: Held, handle: Handle, one: Amount, basket: _Basket) -> dict[str, Any]:
+    actor, line, drug = handle.actor, one.line, basket.drugs[one.handed]
     performers = [{"actor": {"reference": f"Organization/{found.pharmacy}"}}]
     if actor.practitioner:
         performers.insert(0, {"actor": {"reference": f"Practitioner/{actor.practitioner}"}})
-    changed = one.drug.code != one.amount.code
+    changed = drug.code != one.code
     return {
-        "resourceType": "MedicationDispense", "id": dispense_id(found.number, line, key), "status": "completed",
-        "medicationCodeableConcept": {"coding": [{"system": CATALOGUE_SYSTEM, "code": one.drug.code}], "text": one.drug.zh},
+        "resourceType": "MedicationDispense", "id": dispense_id(found.number, line, basket.key), "status": "completed",
+        "medicationCodeableConcept": {"coding": [{"system": CATALOGUE_SYSTEM, "code": drug.code}], "text": drug.zh},
         "subject": {"reference": f"Patient/{found.patient}"}, "performer": performers,
         "authorizingPrescription": [{"reference": f"MedicationRequest/{found.line_ids[line]}"}],
-        "quantity": {"value": _plain(one.quantity), "unit": one.drug.unit}, "whenPrepared": clock.instant(clock.now()),
+        "quantity": {"value": _plain(basket.parts[line]), "unit": drug.unit}, "whenPrepared": clock.instant(clock.now()),
         "substitution": {"wasSubstituted": changed, **({"reason": [{"text": "同通用名，患者同意"}]} if changed else {})},
     }
 

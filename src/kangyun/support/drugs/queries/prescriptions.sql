@@ -65,9 +65,6 @@ INSERT INTO drugs_amount (resident, number, line, code, wanted) VALUES ($1, $2, 
 -- name: amounts
 SELECT line, code, wanted, given, other, agreed FROM drugs_amount WHERE number = $1 ORDER BY line
 
--- name: give
-UPDATE drugs_amount SET given = given + $4 WHERE resident = $1 AND number = $2 AND line = $3
-
 -- name: offer
 UPDATE drugs_amount SET other = $4, agreed = NULL WHERE resident = $1 AND number = $2 AND line = $3
 
@@ -76,10 +73,6 @@ UPDATE drugs_amount SET agreed = $3 WHERE resident = $1 AND number = $2 AND othe
 
 -- name: forget_offers
 UPDATE drugs_amount SET other = '', agreed = NULL WHERE resident = $1 AND number = $2
-
--- name: put_dispensed
-INSERT INTO drugs_dispensed (resident, number, line, key, code, amount, pharmacy, batch, expires, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: dispensed
 SELECT line, key, code, amount, pharmacy, batch, expires, at FROM drugs_dispensed WHERE number = $1 ORDER BY at, line
