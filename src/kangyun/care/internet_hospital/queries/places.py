@@ -23,7 +23,8 @@ async def hospitals(handle: Handle, *, closed: bool = False) -> list[Hospital]:
 
 async def hospital_of(handle: Handle, institution: str) -> Hospital | None:
     """The licence of an institution; None without one."""
-    found = await _services(handle, "hospital", institution, closed=True)
+    query = [("organization", f"Organization/{institution}"), ("service-category", f"{CATEGORY}|hospital"), ("_count", "1"), ("_total", "none")]
+    found = (await handle.search("HealthcareService", query)).resources
     return hospital(found[0]) if found else None
 
 

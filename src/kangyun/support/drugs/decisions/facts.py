@@ -44,18 +44,15 @@ def codes(*names: str) -> tuple[str, ...]:
     return tuple(f"{_LOINC}|{code}" for name in names or said for code in said[name]["codes"])
 
 
-def observed(on: date) -> list[list[tuple[str, str]]]:
-    """What searches ask for of Observations: nothing that is too old to count, and what is measured at home by itself.
+def observed() -> list[list[tuple[str, str]]]:
+    """What searches ask for of Observations: the newest, and what is measured at home by itself.
 
     Of the weight, which scales may send every day, a few are enough, and they do not crowd out a creatinine of last winter.
+    What is too old to count is left out by `facts`: to ask for days would be planned anew each time, longer than it is searched.
     """
     said = rules.load(PACKAGE, "facts.yaml").map
-    asked: list[list[tuple[str, str]]] = []
-    for names, most in ((("weight",), "5"), (tuple(name for name in said if name != "weight"), "60")):
-        # A day more: the search reads days in the time of the world.
-        since = on - timedelta(days=max(said[name]["days"] for name in names) + 1)
-        asked.append([("code", ",".join(codes(*names))), ("date", f"ge{since}"), ("_sort", "-date"), ("_count", most)])
-    return asked
+    groups = (("weight",), "5"), (tuple(name for name in said if name != "weight"), "60")
+    return [[("code", ",".join(codes(*names))), ("_sort", "-date"), ("_count", most)] for names, most in groups]
 
 
 def facts(found: Found, on: date) -> Patient:

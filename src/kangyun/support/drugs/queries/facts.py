@@ -34,7 +34,7 @@ async def facts_of(own: Handle, patient: str, on: date, encounter: str = "") -> 
         ("MedicationRequest", [whose, ("status", "active"), ("_count", "200")]),
         ("MedicationStatement", [whose, ("status", "active,intended"), ("_count", "100")]),
     ]
-    wanted += [("Observation", [whose, *asked]) for asked in observed(on)]
+    wanted += [("Observation", [whose, *asked]) for asked in observed()]
     allergies, conditions, orders, statements, *measured = await asyncio.gather(*(_all(own, type_, query) for type_, query in wanted))
     return facts(Found(named, allergies, conditions, orders, statements, [one for found in measured for one in found], encounter=visit), on)
 

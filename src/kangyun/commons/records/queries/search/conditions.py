@@ -38,7 +38,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class HasToken:
-    """At least one of the tokens; `rare` when they name one resident's things, so that few resources have them."""
+    """At least one of the tokens; `rare` when they name one's own things, so that few resources have them."""
 
     tokens: tuple[int, ...]
     rare: bool = False

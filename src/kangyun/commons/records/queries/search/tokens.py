@@ -22,6 +22,8 @@ BOOLEANS = "http://terminology.hl7.org/CodeSystem/special-values"
 _OLD_BOOLEANS = "http://hl7.org/fhir/special-values"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _MOST_CODES = 5000
+# Beside what belongs to a resident: of these somebody has a few, whoever it is.
+_FEW = {"PractitionerRole.practitioner", "HealthcareService.providedBy"}
 
 
 def tokens(hashed: Iterator[int]) -> Condition:
@@ -110,7 +112,7 @@ def reference(parameter: Parameter, name: str, text: str, wanted: str | None) ->
     if not found:
         return Nothing()
     numbers = dict.fromkeys(hash64(t) ^ use.slot.seed for use, t in found)
-    return HasToken(tuple(numbers), all(t.partition("/")[0] in compartment_types() for _, t in found))
+    return HasToken(tuple(numbers), all(use.slot.name in _FEW or t.partition("/")[0] in compartment_types() for use, t in found))
 
 
 def _references(use: Use, parameter: Parameter, name: str, value: str, wanted: str | None) -> list[str]:
