@@ -169,10 +169,13 @@ Condition: TypeAlias = (
 
 
 def any_of(parts: Iterable[Condition]) -> Condition:
-    """The OR of the parts; tokens are united into one test."""
+    """The OR of the parts; tokens are united into one test, and so are keys."""
     kept = [part for part in parts if not isinstance(part, Nothing)]
     tokens = tuple(dict.fromkeys(token for part in kept if isinstance(part, HasToken) for token in part.tokens))
-    rest: list[Condition] = [part for part in kept if not isinstance(part, HasToken)]
+    keys = tuple(dict.fromkeys(key for part in kept if isinstance(part, HasKey) for key in part.keys))
+    rest: list[Condition] = [part for part in kept if not isinstance(part, HasToken | HasKey)]
+    if keys:
+        rest.insert(0, HasKey(keys))
     if tokens:
         rest.insert(0, HasToken(tokens, all(part.rare for part in kept if isinstance(part, HasToken))))
     if not rest:

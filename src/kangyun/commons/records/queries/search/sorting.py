@@ -14,7 +14,6 @@ from typing import Any
 from kangyun.commons.records.decisions.index.dates import from_microseconds, to_microseconds
 from kangyun.commons.records.queries.search.conditions import (
     Chain,
-    HasKey,
     HasLexeme,
     HasToken,
     Not,
@@ -28,8 +27,6 @@ from kangyun.commons.records.queries.search.sql import COLUMNS, Statement, flat
 _SEAL = "(SELECT secret FROM search_secret) AS secret"
 # Behind every text, and behind every number.
 _LAST_TEXT = "chr(1114111)"
-# So many keys are looked up in the index of keys, however many rows there are.
-_FEW_KEYS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,11 @@ def _rare(query: Query) -> bool:
 
 
 def is_narrow(query: Query) -> bool:
-    """Whether it asks for somebody's own things, or for some that it names, by tokens and keys alone: one plan serves all values."""
+    """Whether it asks by tokens alone for somebody's own things, so that one plan serves all values, also one of an empty table."""
     is_gathered = not query.sort or (len(query.sort) == 1 and query.sort[0].kind == "span")
-    named = any(isinstance(part, HasKey) and len(part.keys) <= _FEW_KEYS for part in query.conditions)
-    if query.type is None or not is_gathered or query.includes or not (named or _rare(query)):
+    if query.type is None or not is_gathered or query.includes or not _rare(query):
         return False
-    return all(isinstance(part, HasToken | HasKey) for part in flat((*query.conditions, query.restriction.condition(query.type))))
+    return all(isinstance(part, HasToken) for part in flat((*query.conditions, query.restriction.condition(query.type))))
 
 
 def by_rid(query: Query) -> str:
