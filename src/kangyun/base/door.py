@@ -2,8 +2,10 @@
 
 Left to the kernel, whoever wakes first accepts all that waits: of eight clients that keep their connections, one process often
 gets all, and its neighbour's core stays idle. Therefore every process writes into a small file, mapped by all, how many
-connections it has. One that has more than the one with the fewest, and an eighth of that number, stops listening for two
-milliseconds and then takes one in any case, so that a process that hangs costs no more than that.
+connections it has. One that has more than the one with the fewest, and an eighth of that number, stops listening, for two
+milliseconds for each that it has more and ten at most, and then takes one in any case, so that a process that hangs costs no more
+than that. (With two always, who waited for a core that others kept busy found that all had been taken: of eight clients one process
+got all.)
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import structlog
 
 log = structlog.get_logger()
 
-_POLITE_SECONDS = 0.002
+_POLITE_SECONDS, _MOST_POLITE_SECONDS = 0.002, 0.01
 # So many at a time, then whatever else the loop has to do.
 _AT_ONCE = 64
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -138,7 +140,7 @@ class Door:
     def _ready(self) -> None:
         """Take what waits, as long as it is this process's turn."""
         if not self._turn():
-            self._rest(_POLITE_SECONDS, self._anyway)
+            self._rest(min(_MOST_POLITE_SECONDS, _POLITE_SECONDS * (self._own - min(self._counts))), self._anyway)
             return
         for _ in range(_AT_ONCE):
             if not self._take() or not self._turn():

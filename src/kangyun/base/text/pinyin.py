@@ -31,21 +31,31 @@ def syllables(text: str) -> tuple[str, ...]:
 
     Runs of other letters and digits stay one part; signs are dropped.
     """
-    return tuple(part for raw in _read()(text) for part in _parts(raw))
+    read = _read_words() if len(text) > 1 else _read_characters()
+    return tuple(part for raw in read(text) for part in _parts(raw))
 
 
 @cache
-def _read() -> Callable[[str], list[str]]:
-    # A copy is for those who add words of their own.
-    os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "1")
+def _read_characters() -> Callable[[str], list[str]]:
+    # A copy is for those who add words of their own; words come when one is read: a process that reads names alone needs none.
+    os.environ.update(PYPINYIN_NO_DICT_COPY="1", PYPINYIN_NO_PHRASES="1")
     from pypinyin import lazy_pinyin  # noqa: PLC0415 - its dictionaries take a good part of the time to start
-    from pypinyin.constants import PHRASES_DICT  # noqa: PLC0415
+
+    return lazy_pinyin
+
+
+@cache
+def _read_words() -> Callable[[str], list[str]]:
+    read = _read_characters()
+    from pypinyin import load_phrases_dict  # noqa: PLC0415
+    from pypinyin.phrases_dict import phrases_dict  # noqa: PLC0415
 
     # Its 144,000 readings are lists of one text each, of which 1,249 differ: held once they take 18 MB less.
     shared: dict[str, list[str]] = {}
-    for readings in PHRASES_DICT.values():
+    for readings in phrases_dict.values():
         readings[:] = [shared.setdefault(" ".join(one), one) for one in readings]
-    return lazy_pinyin
+    load_phrases_dict(phrases_dict)
+    return read
 
 
 def _parts(raw: str) -> list[str]:

@@ -1,5 +1,8 @@
 """Folding and pinyin."""
 
+import subprocess
+import sys
+
 import pytest
 
 from kangyun.base.text import fold, initials, person_syllables, sound
@@ -23,3 +26,13 @@ def test_a_surname_has_its_own_reading_only_at_the_beginning() -> None:
     assert person_syllables("单小单") == ("shan", "xiao", "dan")
     assert person_syllables("单", family=False) == ("dan",)
     assert initials(person_syllables("尉迟恭")) == "ycg"
+
+
+def test_whoever_reads_names_alone_does_not_load_the_words():
+    said = (
+        "from kangyun.base.text import pinyin; print(*pinyin.person_syllables('单雄信'));"
+        "from pypinyin.constants import PHRASES_DICT; print(len(PHRASES_DICT));"
+        "print(*pinyin.syllables('重庆'), *pinyin.syllables('重'), len(PHRASES_DICT) > 40000)"
+    )
+    told = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True).stdout
+    assert told.splitlines() == ["shan xiong xin", "0", "chong qing zhong True"]
