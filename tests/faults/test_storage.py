@@ -42,7 +42,9 @@ async def test_postgres_is_killed_and_comes_back_by_itself(server: Server) -> No
         began = time.monotonic()
         os.kill(killed or 0, signal.SIGKILL)
         # Its children answer for an instant yet, and what they acknowledge is kept; the question is what follows them.
-        while server.postmaster() in {None, killed} and time.monotonic() - began < 40:
+        for _ in range(800):
+            if server.postmaster() not in {None, killed}:
+                break
             await asyncio.sleep(0.05)
         await recovered(http)
         print(f"writing again {time.monotonic() - began:.1f} s after the kill")

@@ -167,3 +167,25 @@ async def test_what_a_file_is_decides_its_content_and_not_its_name(http: httpx.A
     answer = await http.post("/exchange/cda", content=b"%PDF-1.7 x", headers={"content-type": "application/xml"})
     assert answer.status_code in {400, 422}
     assert json.loads(answer.content)["resourceType"] == "OperationOutcome"
+
+
+async def test_an_answer_is_one_packet_and_one_without_a_body_is_whole(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        for request, body in ((b"GET", True), (b"HEAD", False), (b"GET", True)):
+            writer.write(request + b" /health/live HTTP/1.1\r\n" + HOST + b"\r\n")
+            answer = await asyncio.wait_for(reader.read(65_536), 10)
+            head, _, rest = answer.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert bool(rest) is body
+            assert not body or _whole(answer)
+        writer.write(b"HEAD /health/live HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200"), "the head leaves before the line is closed"
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /fhir/Patient HTTP/1.1\r\n" + HOST + b"Content-Type: application/fhir+json\r\nExpect: 100-continue\r\nContent-Length: 27\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(65_536), 10)).startswith(b"HTTP/1.1 100"), "whoever asks before sending the body is told"
+        writer.write(b'{"resourceType":"Patient"  }'[:27])
+        assert (await asyncio.wait_for(reader.read(65_536), 10)).startswith(b"HTTP/1.1 4"), "that is no whole resource"
+    finally:
+        writer.close()
