@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Bench:
         return [first, *(one for one in first.children(recursive=True) if one.name() != "postgres")]
 
     @contextmanager
-    def still(self) -> Iterator[None]:
+    def still(self) -> Generator[None]:
         """The server stands still, so that a floor has the machine to itself: a backlog would be worked off in the pause."""
         for one in self.own():
             one.suspend()

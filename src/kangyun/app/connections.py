@@ -35,7 +35,7 @@ async def _busy(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-class _Answer:
+class _Answer(asyncio.Transport):
     """Where one answer is written: its head waits for what follows in the same turn of the loop, so that both are one packet.
 
     uvicorn writes them one after the other, which is a system call more and wakes the client twice.
@@ -48,15 +48,15 @@ class _Answer:
         # Empty: nothing was written yet. None: the head has left.
         self._head: bytes | None = b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write the head soon, the rest at once."""
         if self._head is None:
             self._transport.write(data)
         elif self._head:
             head, self._head = self._head, None
-            self._transport.write(head + data)
+            self._transport.write(head + bytes(data))
         else:
-            self._head = data
+            self._head = bytes(data)
             self._loop.call_soon(self._leave)
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.app = _busy if crowded else self.config.loaded_app
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not None and self.cycle is not before:
+        if self.cycle is not before:
             self.cycle.transport = _Answer(self.transport, self.loop)
 
     def send_400_response(self, msg: str) -> None:

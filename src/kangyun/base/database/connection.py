@@ -50,7 +50,7 @@ class Lease:
 
     def __init__(self, pool: Pool, plans: Plans = "auto") -> None:
         self._pool = pool
-        self._plans = plans
+        self._plans: Plans = plans
         self._connection: Connection | None = None
 
     async def __aenter__(self) -> Connection:
