@@ -61,21 +61,21 @@ async def measure(world: World, asked: argparse.Namespace) -> int:
     cast = await cast_of(world, asked.doctors)
     cast.patience, cast.look = 600.0, _LOOK
     residents = await residents_of(world, asked.residents)
-    print(f"{asked.doctors} doctors, {asked.residents} residents and the others logged in by HTTP in {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"{asked.doctors} doctors, {asked.residents} residents ({asked.at_once} at once) and the others logged in by HTTP in {time.perf_counter() - began:.0f} s", flush=True)
     for one in [*residents, *(doctor.actor for doctor in cast.doctors), *cast.pharmacists, *cast.pharmacies, *cast.couriers]:
         one.patience = 300.0
     clock, reaper = Clock(), Reaper(world.server, random.Random(asked.seed))
     if asked.kills:
         world.around.channels.faults = Faults(lost=0.05, twice=0.1, forged=0.05, late=1.0)
     # The first journeys of a process read its rules and prepare its statements, seconds of work that eight thousand share.
-    warm = await play(cast, residents, asked.warm, Clock(), asked.count * 10)
+    warm = await play(cast, residents, asked.warm, Clock(), first=asked.count * 10, at_once=asked.at_once)
     work = _work(world)
     began = time.perf_counter()
     deaths = asyncio.create_task(reaper.reap_rested(asked.kills, asked.rest))
     telling = asyncio.create_task(_tell(clock, asked.count, began, reaper.struck))
-    played = await play(cast, residents, asked.count, clock)
+    played = await play(cast, residents, asked.count, clock, at_once=asked.at_once)
     while not deaths.done():
-        more = await play(cast, residents, len(residents), clock, len(played.done) + len(played.failed))
+        more = await play(cast, residents, asked.at_once, clock, first=len(played.done) + len(played.failed), at_once=asked.at_once)
         played.done += more.done
         played.failed += more.failed
     asked.count = len(played.done) + len(played.failed)
@@ -148,13 +148,15 @@ def main() -> int:
     parser.add_argument("--warm", type=int, default=32, help="prescriptions that are played before the clock starts")
     parser.add_argument("--kills", type=int, default=0, help="times that something is killed")
     parser.add_argument("--rest", type=float, default=5.0, help="at most so many seconds everything stands before something is killed again")
-    parser.add_argument("--residents", type=int, default=0, help="residents, who have one consultation at a time (default: 128, or as many as prescriptions)")
+    parser.add_argument("--residents", type=int, default=0, help="residents, who have one consultation at a time (default: 1024, or as many as prescriptions)")
+    parser.add_argument("--at-once", type=int, default=128, help="residents who have a consultation at the same time")
     parser.add_argument("--doctors", type=int, default=0, help="doctors (default: enough for the pace)")
     parser.add_argument("--pace", type=float, default=9.0, help="prescriptions a second that doctors are reckoned for")
     parser.add_argument("--processes", type=int, default=0, help="web processes (default: one for each core)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    asked.residents = asked.residents or min(128, asked.count)
+    asked.residents = asked.residents or min(1024, asked.count)
+    asked.at_once = min(asked.at_once, asked.residents)
     asked.doctors = asked.doctors or min(asked.count, int(asked.pace * 60 / _BEGUN_A_MINUTE * 1.2))
     with tempfile.TemporaryDirectory(prefix="kangyun-bench-") as name:
         settings = {"web_processes": str(asked.processes), "database_shared_buffers": "512MB"}

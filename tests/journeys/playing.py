@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -50,19 +51,22 @@ async def residents_of(world: World, count: int, at_once: int = 8) -> list[Actor
     return list(await asyncio.gather(*(resident(number) for number in range(count))))
 
 
-async def play(cast: Cast, residents: list[Actor], count: int, clock: Clock, first: int = 0) -> Played:
-    """Play so many journeys, as many side by side as there are residents; each resident has one at a time."""
-    played, left = Played(), iter(range(first, first + count))
+async def play(cast: Cast, residents: list[Actor], count: int, clock: Clock, *, first: int = 0, at_once: int = 0) -> Played:
+    """Play so many journeys, as many side by side as there are residents, or `at_once`; each resident has one at a time."""
+    played, left, free = Played(), iter(range(first, first + count)), deque(residents)
 
-    async def one_after_the_other(resident: Actor) -> None:
+    async def one_after_the_other() -> None:
         for place in left:
+            resident = free.popleft()
             journey = Journey(cast, Actor(resident.line, resident.token, resident.patient, resident.name, resident.patience), place, clock)
             try:
                 played.done.append(await journey.run())
             except (RefusalError, LostError) as error:
                 played.failed.append(f"{place} {journey.visit} {journey.number}: {error}")
+            # Whoever waited longest is next.
+            free.append(resident)
 
-    await asyncio.gather(*(one_after_the_other(one) for one in residents))
+    await asyncio.gather(*(one_after_the_other() for _ in range(at_once or len(residents))))
     return played
 
 
